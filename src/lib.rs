@@ -1,0 +1,35 @@
+//! `rdc` and `renet`: services in isolated Docker daemons, reachable from the internet.
+//!
+//! The crate's map, in reading order. An arrow reads "may use":
+//!
+//! ```text
+//!   cli ─► push ─► render ─► context ─► traefik          (rdc, on the workstation)
+//!            └───► remote
+//!   route_server ─► traefik                              (renet, on the machine)
+//!   machine ─► traefik
+//! ```
+//!
+//! `network` and `bundle` are leaves that both sides share. `traefik`, `render`, `push::plan`,
+//! `route_server::routes` and `route_server::index` are pure: no tokio, no files, no clock, no
+//! environment. Only `remote` starts `ssh`; only `route_server::docker` opens a Docker socket.
+//! `tests/it/architecture.rs` asserts these directions.
+
+pub mod network;
+
+pub mod traefik;
+
+pub mod context;
+
+pub mod bundle;
+
+pub mod render;
+
+pub mod remote;
+
+pub mod push;
+
+pub mod machine;
+
+pub mod route_server;
+
+pub mod cli;

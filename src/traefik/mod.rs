@@ -1,0 +1,5 @@
+//! Traefik's vocabulary: entry points, the dynamic configuration's model, and labels → model.
+//!
+//! Pure: nothing here does I/O, and nothing here knows of Docker or of a machine.
+
+pub mod entrypoint;
