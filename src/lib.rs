@@ -9,7 +9,7 @@
 //!   machine ─► traefik
 //! ```
 //!
-//! `network` and `bundle` are leaves that both sides share. `traefik`, `render`, `push::plan`,
+//! `network`, `layout` and `bundle` are leaves that both sides share. `traefik`, `render`, `push::plan`,
 //! `route_server::routes` and `route_server::index` are pure: no tokio, no files, no clock, no
 //! environment. Only `remote` starts `ssh`; only `route_server::docker` opens a Docker socket.
 //! `tests/it/architecture.rs` asserts these directions.
@@ -21,6 +21,8 @@ pub mod traefik;
 pub mod context;
 
 pub mod bundle;
+
+pub mod layout;
 
 pub mod render;
 

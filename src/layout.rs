@@ -1,0 +1,61 @@
+//! What lies where on a machine, and which loopback ports are ours: the words that the templates,
+//! the push and the machine's side share.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+/// Where the route server listens and Traefik polls.
+pub const ROUTE_SERVER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7111));
+/// Where Traefik answers `/ping`.
+pub const TRAEFIK_PING: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7112));
+
+/// Everything that a push configures.
+pub const ETC: &str = "/etc/rediacc";
+/// Symlink to the live generation; one rename swaps it.
+pub const CURRENT: &str = "/etc/rediacc/current";
+/// One folder a push, numbered from 1.
+pub const GENERATIONS: &str = "/etc/rediacc/generations";
+/// The operator's own dynamic configuration, which no push writes.
+pub const DYNAMIC_DIR: &str = "/etc/rediacc/traefik.d";
+/// Where the units are installed.
+pub const UNIT_DIR: &str = "/etc/systemd/system";
+/// Where the proxy's user is declared.
+pub const SYSUSERS_DIR: &str = "/etc/sysusers.d";
+/// The uploaded programs: `{name}/{content hash}/{name}` under it.
+pub const PROGRAMS: &str = "/usr/lib/rediacc";
+/// `renet` as people and Rediaccfiles call it.
+pub const RENET_LINK: &str = "/usr/local/bin/renet";
+/// Certificates and ACME accounts: only Traefik writes it.
+pub const ACME_STORAGE: &str = "/var/lib/rediacc/proxy/acme.json";
+/// The route server's state.
+pub const ROUTER_STATE_DIR: &str = "/var/lib/rediacc/router";
+/// The repositories' sockets; not ours.
+pub const SOCKET_DIR: &str = "/var/run/rediacc";
+
+/// Traefik's static configuration, in a generation.
+pub const TRAEFIK_YML: &str = "traefik.yml";
+/// The route server's settings, in a generation.
+pub const ROUTER_ENV: &str = "router.env";
+/// Traefik's unit, in a generation and installed.
+pub const PROXY_SERVICE: &str = "rediacc-proxy.service";
+/// The route server's unit, in a generation and installed.
+pub const ROUTER_SERVICE: &str = "rediacc-router.service";
+/// The route server's listening socket, in a generation and installed.
+pub const ROUTER_SOCKET: &str = "rediacc-router.socket";
+/// The proxy's user, in a generation; installed as `rediacc.conf`.
+pub const SYSUSERS_CONF: &str = "sysusers.conf";
+/// Cloudflare's token, in a generation, for root alone.
+pub const CF_DNS_TOKEN: &str = "cf-dns-token";
+/// Symlink to the Traefik that a generation runs.
+pub const TRAEFIK: &str = "traefik";
+/// Symlink to the `renet` that a generation runs.
+pub const RENET: &str = "renet";
+
+/// The certificate resolver, as the page's labels name it.
+pub const CERT_RESOLVER: &str = "letsencrypt";
+
+/// The preconfigured TCP ports: MySQL, PostgreSQL, Redis, RabbitMQ, Kafka, Memcached, MongoDB.
+pub const DEFAULT_TCP_PORTS: [u16; 7] = [3306, 5432, 6379, 5672, 9092, 11211, 27017];
+/// The preconfigured UDP port: DNS.
+pub const DEFAULT_UDP_PORTS: [u16; 1] = [53];
+/// The first and last TCP port that are handed out on demand.
+pub const DYNAMIC_PORTS: (u16, u16) = (10000, 10010);
