@@ -2,4 +2,6 @@
 //!
 //! Pure: nothing here does I/O, and nothing here knows of Docker or of a machine.
 
+pub mod dynamic;
 pub mod entrypoint;
+pub mod labels;

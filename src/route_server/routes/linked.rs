@@ -1,0 +1,267 @@
+//! What Traefik adds to a container's labels: services with their one server, routers linked to
+//! them, a rule and a router where none was written. The names are still the labels' own.
+
+use std::collections::BTreeMap;
+
+use super::{Container, Problem, target};
+use crate::traefik::dynamic::{
+    DynamicConfig, Http, LoadBalancer, Router, RouterTls, Server, Service, Switch, Tcp,
+    TcpLoadBalancer, TcpService, Udp, UdpLoadBalancer, UdpService, Unset,
+};
+
+/// The rule of an HTTP router that has none, and how its certificate is to be had.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct DefaultRule {
+    pub(super) rule: String,
+    pub(super) tls: Switch<RouterTls>,
+}
+
+/// The compose project of a container.
+const COMPOSE_PROJECT: &str = "com.docker.compose.project";
+/// Its service in that project.
+const COMPOSE_SERVICE: &str = "com.docker.compose.service";
+
+/// Completes a configuration. An error costs the container; what is returned beside costs single
+/// routers, which are gone from the configuration.
+pub(super) fn link(
+    config: &mut DynamicConfig,
+    container: &Container,
+    default_rule: &DefaultRule,
+) -> Result<Vec<Problem>, Problem> {
+    let DynamicConfig {
+        http,
+        tcp,
+        udp,
+        tls: _,
+    } = config;
+    let mut problems = Vec::new();
+    let has_tcp = !tcp.routers.is_empty() || !tcp.services.is_empty();
+    if has_tcp {
+        link_tcp(tcp, container, &mut problems)?;
+    }
+    let has_udp = !udp.routers.is_empty() || !udp.services.is_empty();
+    if has_udp {
+        link_udp(udp, container, &mut problems)?;
+    }
+    // A container of TCP or UDP alone is not a web server besides.
+    if !(has_tcp || has_udp) || !http.unset() {
+        link_http(http, container, default_rule, &mut problems)?;
+    }
+    Ok(problems)
+}
+
+fn link_http(
+    http: &mut Http,
+    container: &Container,
+    default_rule: &DefaultRule,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Problem> {
+    let Http {
+        routers,
+        services,
+        middlewares: _,
+    } = http;
+    if services.is_empty() {
+        let service = Service {
+            load_balancer: Some(LoadBalancer::default()),
+            ..Service::default()
+        };
+        services.insert(default_name(container), service);
+    }
+    for (name, service) in services.iter_mut() {
+        let prefix = format!("traefik.http.services.{name}.loadbalancer");
+        let balancer = service
+            .load_balancer
+            .as_mut()
+            .ok_or_else(|| no_load_balancer(&prefix))?;
+        if balancer.servers.is_empty() {
+            balancer.servers.push(Server::default());
+        }
+        for server in balancer.servers.iter_mut() {
+            locate(server, container, &prefix)?;
+        }
+    }
+    if routers.is_empty() {
+        if services.len() > 1 {
+            problems.push(
+                Problem::new("it has several HTTP services and no router")
+                    .hint("add a router with a rule and a service"),
+            );
+            return Ok(());
+        }
+        routers.insert(default_name(container), Router::default());
+    }
+    routers.retain(|name, router| {
+        if router.rule.as_deref().is_none_or(str::is_empty) {
+            router.rule = Some(default_rule.rule.clone());
+            if router.tls.on().is_none() && router.entry_points.is_empty() {
+                router.tls = default_rule.tls.clone();
+            }
+        }
+        let linked = point(&mut router.service, services);
+        if !linked {
+            problems.push(ambiguous("http", name));
+        }
+        linked
+    });
+    Ok(())
+}
+
+fn link_tcp(
+    tcp: &mut Tcp,
+    container: &Container,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Problem> {
+    let Tcp {
+        routers,
+        services,
+        middlewares: _,
+    } = tcp;
+    if services.is_empty() {
+        let service = TcpService {
+            load_balancer: Some(TcpLoadBalancer::default()),
+        };
+        services.insert(default_name(container), service);
+    }
+    for (name, service) in services.iter_mut() {
+        let prefix = format!("traefik.tcp.services.{name}.loadbalancer");
+        let balancer = service
+            .load_balancer
+            .as_mut()
+            .ok_or_else(|| no_load_balancer(&prefix))?;
+        if balancer.servers.is_empty() {
+            balancer.servers.push(Default::default());
+        }
+        for server in balancer.servers.iter_mut() {
+            let port = server.port.take();
+            server.address = Some(address(container, &prefix, port.as_deref())?);
+        }
+    }
+    routers.retain(|name, router| {
+        if router.rule.as_deref().is_none_or(str::is_empty) {
+            let label = format!("traefik.tcp.routers.{name}.rule");
+            problems.push(
+                Problem::of_label(&label, format!("the TCP router `{name}` has no rule"))
+                    .hint(format!("add the label `{label}=HostSNI(`*`)`")),
+            );
+            return false;
+        }
+        let linked = point(&mut router.service, services);
+        if !linked {
+            problems.push(ambiguous("tcp", name));
+        }
+        linked
+    });
+    Ok(())
+}
+
+fn link_udp(
+    udp: &mut Udp,
+    container: &Container,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Problem> {
+    let Udp { routers, services } = udp;
+    if services.is_empty() {
+        let service = UdpService {
+            load_balancer: Some(UdpLoadBalancer::default()),
+        };
+        services.insert(default_name(container), service);
+    }
+    for (name, service) in services.iter_mut() {
+        let prefix = format!("traefik.udp.services.{name}.loadbalancer");
+        let balancer = service
+            .load_balancer
+            .as_mut()
+            .ok_or_else(|| no_load_balancer(&prefix))?;
+        if balancer.servers.is_empty() {
+            balancer.servers.push(Default::default());
+        }
+        for server in balancer.servers.iter_mut() {
+            let port = server.port.take();
+            server.address = Some(address(container, &prefix, port.as_deref())?);
+        }
+    }
+    routers.retain(|name, router| {
+        let linked = point(&mut router.service, services);
+        if !linked {
+            problems.push(ambiguous("udp", name));
+        }
+        linked
+    });
+    Ok(())
+}
+
+/// Gives an HTTP server its URL: the label's own, or scheme and port at the container's address.
+fn locate(server: &mut Server, container: &Container, prefix: &str) -> Result<(), Problem> {
+    let scheme = server.scheme.take().filter(|scheme| !scheme.is_empty());
+    let port = server.port.take().filter(|port| !port.is_empty());
+    if server.url.as_deref().is_some_and(|url| !url.is_empty()) {
+        if scheme.is_some() || port.is_some() {
+            return Err(Problem::of_label(
+                format!("{prefix}.server.url"),
+                "a server has either a url, or a scheme and a port",
+            ));
+        }
+        return Ok(());
+    }
+    let scheme = scheme.as_deref().unwrap_or("http");
+    if !matches!(scheme, "http" | "https" | "h2c") {
+        return Err(Problem::of_label(
+            format!("{prefix}.server.scheme"),
+            format!("`{scheme}` is not a scheme of a server"),
+        )
+        .hint("write http, https or h2c"));
+    }
+    let address = address(container, prefix, port.as_deref())?;
+    server.url = Some(format!("{scheme}://{address}"));
+    Ok(())
+}
+
+fn address(container: &Container, prefix: &str, port: Option<&str>) -> Result<String, Problem> {
+    let label = format!("{prefix}.server.port");
+    target::server(container, &label, port).map(|address| address.to_string())
+}
+
+/// Points a router without a service at the only one there is.
+fn point<S>(service: &mut Option<String>, services: &BTreeMap<String, S>) -> bool {
+    if service.as_deref().is_some_and(|name| !name.is_empty()) {
+        return true;
+    }
+    let mut names = services.keys();
+    match (names.next(), names.next()) {
+        (Some(only), None) => {
+            *service = Some(only.clone());
+            true
+        }
+        _ => false,
+    }
+}
+
+fn ambiguous(protocol: &str, router: &str) -> Problem {
+    let label = format!("traefik.{protocol}.routers.{router}.service");
+    Problem::of_label(
+        &label,
+        format!("the router `{router}` names no service, and there are several"),
+    )
+    .hint(format!("add the label `{label}=<service>`"))
+}
+
+fn no_load_balancer(prefix: &str) -> Problem {
+    Problem::of_label(prefix, "the service has no load balancer")
+        .hint(format!("add the label `{prefix}.server.port=<port>`"))
+}
+
+/// What Traefik calls a service that no label names: `service-project` of compose, else the
+/// container's name.
+pub(super) fn default_name(container: &Container) -> String {
+    let label = |name| container.labels.get(name);
+    let name = match (label(COMPOSE_SERVICE), label(COMPOSE_PROJECT)) {
+        (Some(service), Some(project)) => format!("{service}_{project}"),
+        _ => container.name.clone(),
+    };
+    let words: Vec<_> = name
+        .split(|character: char| !character.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .collect();
+    words.join("-")
+}

@@ -1,0 +1,312 @@
+//! Containers → dynamic configuration. Pure: the same containers give the same bytes, in whatever
+//! order they come.
+//!
+//! ```text
+//!   Container ─► container_routes ─► ContainerRoutes ─┐
+//!   Container ─► container_routes ─► ContainerRoutes ─┼─► merge ─► Routes
+//!                 labels · linked · owned             ┘
+//! ```
+//!
+//! What one container gives depends on that container and the settings alone, so that whoever
+//! watches a daemon decodes a container once, when it changes, and merges what is there. Problems
+//! are returned, never logged: each costs the one container that has it.
+
+mod auto;
+mod entrypoints;
+mod linked;
+mod merge;
+mod owned;
+mod target;
+
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::container::{Condition, Container, DaemonContainers};
+use crate::network::NetworkId;
+use crate::traefik::dynamic::DynamicConfig;
+use crate::traefik::entrypoint::Entrypoint;
+use crate::traefik::labels::{self, LabelError};
+
+pub use merge::merge;
+
+/// The label with the name of a service, as `renet compose` sets it.
+const SERVICE_NAME: &str = "rediacc.service_name";
+/// The label with the address of a service.
+const SERVICE_IP: &str = "rediacc.service_ip";
+/// The label with the HTTP port of a service.
+const SERVICE_PORT: &str = "rediacc.service_port";
+/// The label with the network id of a repository.
+const NETWORK_ID: &str = "rediacc.network_id";
+
+/// What the operator declared, as far as routes depend on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RouteSettings {
+    /// The domain under which auto routes live; without one there are none.
+    pub base_domain: Option<String>,
+    /// The entry points that Traefik has.
+    pub entrypoints: BTreeSet<Entrypoint>,
+    /// The certificate resolver of auto routes; without one they are plain HTTP.
+    pub cert_resolver: Option<String>,
+    /// Whether containers without `traefik.enable` get a route.
+    pub auto_routes: bool,
+    /// Whether labels may refer to what other providers define, `api@internal` among them.
+    pub allow_internal: bool,
+}
+
+/// What one container gives, its names already those of its repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerRoutes {
+    /// Where it comes from.
+    pub origin: Origin,
+    /// Its own part of the configuration: empty if it was rejected, or gives none.
+    pub config: DynamicConfig,
+    /// What could not be used.
+    pub rejections: Vec<Rejection>,
+    age: Age,
+}
+
+/// Where a router comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// The container's name; of several that share a router, the eldest's.
+    pub container: String,
+    /// Its repository.
+    pub network_id: Option<NetworkId>,
+    /// Whether it is an auto route.
+    pub auto: bool,
+}
+
+/// Which of two containers is the elder: the smaller.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Age {
+    created: i64,
+    id: String,
+}
+
+/// What all containers together give.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Routes {
+    /// What Traefik polls.
+    pub config: DynamicConfig,
+    /// What could not be used, ordered.
+    pub rejections: Vec<Rejection>,
+    /// Where each router of `config` comes from.
+    pub origins: Origins,
+}
+
+/// Where each router comes from, by the router's name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins {
+    /// Of HTTP routers.
+    pub http: BTreeMap<String, Origin>,
+    /// Of TCP routers.
+    pub tcp: BTreeMap<String, Origin>,
+    /// Of UDP routers.
+    pub udp: BTreeMap<String, Origin>,
+}
+
+/// A container or label that could not be used, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Rejection {
+    /// The container's name.
+    pub container: String,
+    /// Its repository.
+    pub network_id: Option<NetworkId>,
+    /// The label at fault, if it is one label.
+    pub label: Option<String>,
+    /// What is wrong, in one sentence.
+    pub reason: String,
+    /// What would be right, or what to do.
+    pub hint: Option<String>,
+}
+
+/// The routes of all containers of all daemons.
+pub fn routes<'c>(
+    daemons: impl IntoIterator<Item = &'c DaemonContainers>,
+    settings: &RouteSettings,
+) -> Routes {
+    let derived: Vec<_> = daemons
+        .into_iter()
+        .flat_map(|daemon| {
+            let derive = |container| container_routes(container, daemon.network_id, settings);
+            daemon.containers.iter().map(derive)
+        })
+        .collect();
+    merge(&derived)
+}
+
+/// What one container of the daemon of this network id gives.
+pub fn container_routes(
+    container: &Container,
+    network_id: Option<NetworkId>,
+    settings: &RouteSettings,
+) -> ContainerRoutes {
+    let mut derived = ContainerRoutes {
+        origin: Origin {
+            container: container.name.clone(),
+            network_id,
+            auto: false,
+        },
+        config: DynamicConfig::default(),
+        rejections: Vec::new(),
+        age: Age {
+            created: container.created,
+            id: container.id.clone(),
+        },
+    };
+    // A container that cannot be sent requests has no servers; what its labels say can wait until
+    // it runs.
+    if container.condition != Condition::Ready {
+        return derived;
+    }
+    match derive(container, network_id, settings) {
+        Ok(Derivation {
+            network_id,
+            auto,
+            config,
+            problems,
+        }) => {
+            derived.origin.network_id = network_id;
+            derived.origin.auto = auto;
+            derived.config = config;
+            for problem in problems {
+                derived.reject(problem);
+            }
+        }
+        Err(problem) => derived.reject(problem),
+    }
+    derived
+}
+
+impl ContainerRoutes {
+    fn reject(&mut self, problem: Problem) {
+        self.rejections.push(problem.of(&self.origin));
+    }
+}
+
+/// What one container's labels come to.
+struct Derivation {
+    network_id: Option<NetworkId>,
+    auto: bool,
+    config: DynamicConfig,
+    /// Those that cost a router and not the container.
+    problems: Vec<Problem>,
+}
+
+fn derive(
+    container: &Container,
+    socket: Option<NetworkId>,
+    settings: &RouteSettings,
+) -> Result<Derivation, Problem> {
+    let network_id = network_id(container, socket)?;
+    let options = labels::container_options(&container.labels)?;
+    let mut derivation = Derivation {
+        network_id,
+        auto: false,
+        config: DynamicConfig::default(),
+        problems: Vec::new(),
+    };
+    match options.enable {
+        Some(false) => {}
+        Some(true) => {
+            let mut config = labels::decode(&container.labels)?;
+            let default_rule = auto::default_rule(container, network_id, settings)?;
+            derivation.problems = linked::link(&mut config, container, &default_rule)?;
+            entrypoints::assign(&mut config, settings)?;
+            derivation.config = owned::own(config, network_id, settings)?;
+        }
+        None => {
+            derivation.auto = true;
+            if let Some(config) = auto::route(container, network_id, settings)? {
+                derivation.config = config;
+            }
+        }
+    }
+    Ok(derivation)
+}
+
+/// The repository of a container: its socket's. The label can only agree; for a daemon outside
+/// the socket folder, which the operator named, it is all there is.
+fn network_id(
+    container: &Container,
+    socket: Option<NetworkId>,
+) -> Result<Option<NetworkId>, Problem> {
+    let Some(label) = container.labels.get(NETWORK_ID) else {
+        return Ok(socket);
+    };
+    let labelled: NetworkId = label
+        .parse()
+        .map_err(|error| Problem::of_label(NETWORK_ID, format!("{error}")))?;
+    match socket {
+        Some(socket) if socket != labelled => Err(Problem::of_label(
+            NETWORK_ID,
+            format!("it says {labelled}, and the container runs on the daemon of {socket}"),
+        )
+        .hint("start the container with `renet compose` in its own repository")),
+        _ => Ok(Some(labelled)),
+    }
+}
+
+/// What is wrong with a container, before it is said which container that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Problem {
+    label: Option<String>,
+    reason: String,
+    hint: Option<String>,
+}
+
+impl Problem {
+    fn new(reason: impl Into<String>) -> Self {
+        Self {
+            label: None,
+            reason: reason.into(),
+            hint: None,
+        }
+    }
+
+    fn of_label(label: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self {
+            label: Some(label.into()),
+            ..Self::new(reason)
+        }
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    fn of(self, origin: &Origin) -> Rejection {
+        Rejection {
+            container: origin.container.clone(),
+            network_id: origin.network_id,
+            label: self.label,
+            reason: self.reason,
+            hint: self.hint,
+        }
+    }
+}
+
+impl From<LabelError> for Problem {
+    fn from(
+        LabelError {
+            label,
+            reason,
+            hint,
+        }: LabelError,
+    ) -> Self {
+        Self {
+            label: Some(label),
+            reason,
+            hint,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Names of a repository: what labels name becomes the repository's own, and every reference goes
+//! to the repository's own. This is where one repository is kept from speaking of another's.
+
+use std::collections::BTreeMap;
+
+use super::{Problem, RouteSettings};
+use crate::network::NetworkId;
+use crate::traefik::dynamic::{
+    DynamicConfig, Http, Middleware, Router, Service, Switch, Tcp, TcpRouter, TcpService, Udp,
+    UdpRouter, Unset,
+};
+
+/// What labels call Traefik's Docker provider, whose place the route server takes.
+const OWN_PROVIDER: &str = "docker";
+
+/// TLS options that exist without anybody defining them.
+const DEFAULT_TLS_OPTIONS: &str = "default";
+
+/// The configuration with the repository's names.
+pub(super) fn own(
+    config: DynamicConfig,
+    network_id: Option<NetworkId>,
+    settings: &RouteSettings,
+) -> Result<DynamicConfig, Problem> {
+    let DynamicConfig {
+        http,
+        tcp,
+        udp,
+        tls,
+    } = config;
+    if !tls.unset() {
+        return Err(Problem::of_label(
+            "traefik.tls.stores.default",
+            "the default certificate is the machine's, not a container's",
+        )
+        .hint("the operator sets it in /etc/rediacc/traefik.d"));
+    }
+    let repository = Repository {
+        suffix: network_id.map(|id| format!("-{id}")).unwrap_or_default(),
+        allow_internal: settings.allow_internal,
+    };
+    Ok(DynamicConfig {
+        http: repository.http(http)?,
+        tcp: repository.tcp(tcp)?,
+        udp: repository.udp(udp)?,
+        tls,
+    })
+}
+
+struct Repository {
+    suffix: String,
+    allow_internal: bool,
+}
+
+impl Repository {
+    fn http(&self, http: Http) -> Result<Http, Problem> {
+        let Http {
+            routers,
+            services,
+            middlewares,
+        } = http;
+        Ok(Http {
+            routers: self.named(routers, "traefik.http.routers", Self::router)?,
+            services: self.named(services, "traefik.http.services", Self::service)?,
+            middlewares: self.named(middlewares, "traefik.http.middlewares", Self::middleware)?,
+        })
+    }
+
+    fn tcp(&self, tcp: Tcp) -> Result<Tcp, Problem> {
+        let Tcp {
+            routers,
+            services,
+            middlewares,
+        } = tcp;
+        Ok(Tcp {
+            routers: self.named(routers, "traefik.tcp.routers", Self::tcp_router)?,
+            services: self.named(services, "traefik.tcp.services", Self::tcp_service)?,
+            middlewares: self.named(middlewares, "traefik.tcp.middlewares", |_, label, part| {
+                has_a_type(part, label)
+            })?,
+        })
+    }
+
+    fn udp(&self, udp: Udp) -> Result<Udp, Problem> {
+        let Udp { routers, services } = udp;
+        Ok(Udp {
+            routers: self.named(routers, "traefik.udp.routers", Self::udp_router)?,
+            services: self.named(services, "traefik.udp.services", |_, _, _| Ok(()))?,
+        })
+    }
+
+    /// Renames the entries of a map, and lets each see to its references.
+    fn named<T>(
+        &self,
+        parts: BTreeMap<String, T>,
+        prefix: &str,
+        references: impl Fn(&Self, &str, &mut T) -> Result<(), Problem>,
+    ) -> Result<BTreeMap<String, T>, Problem> {
+        parts
+            .into_iter()
+            .map(|(name, mut part)| {
+                let label = format!("{prefix}.{name}");
+                if name.contains('@') {
+                    return Err(Problem::of_label(
+                        label,
+                        format!(
+                            "the name `{name}` holds an `@`, which parts a provider from a name"
+                        ),
+                    ));
+                }
+                references(self, &label, &mut part)?;
+                Ok((format!("{name}{}", self.suffix), part))
+            })
+            .collect()
+    }
+
+    fn router(&self, label: &str, router: &mut Router) -> Result<(), Problem> {
+        self.all(label, "middlewares", &mut router.middlewares)?;
+        self.one(label, "service", router.service.as_mut())?;
+        if let Switch::On(tls) = &mut router.tls {
+            self.tls_options(label, tls.options.as_mut())?;
+        }
+        Ok(())
+    }
+
+    fn service(&self, label: &str, service: &mut Service) -> Result<(), Problem> {
+        self.all(label, "middlewares", &mut service.middlewares)?;
+        match &mut service.load_balancer {
+            Some(balancer) => self.one(
+                label,
+                "loadbalancer.serverstransport",
+                balancer.servers_transport.as_mut(),
+            ),
+            None => Ok(()),
+        }
+    }
+
+    fn middleware(&self, label: &str, middleware: &mut Middleware) -> Result<(), Problem> {
+        has_a_type(middleware, label)?;
+        if let Some(chain) = &mut middleware.chain {
+            self.all(label, "chain.middlewares", &mut chain.middlewares)?;
+        }
+        if let Some(errors) = &mut middleware.errors {
+            self.one(label, "errors.service", errors.service.as_mut())?;
+        }
+        Ok(())
+    }
+
+    fn tcp_router(&self, label: &str, router: &mut TcpRouter) -> Result<(), Problem> {
+        self.all(label, "middlewares", &mut router.middlewares)?;
+        self.one(label, "service", router.service.as_mut())?;
+        if let Switch::On(tls) = &mut router.tls {
+            self.tls_options(label, tls.options.as_mut())?;
+        }
+        Ok(())
+    }
+
+    fn tcp_service(&self, label: &str, service: &mut TcpService) -> Result<(), Problem> {
+        match &mut service.load_balancer {
+            Some(balancer) => self.one(
+                label,
+                "loadbalancer.serverstransport",
+                balancer.servers_transport.as_mut(),
+            ),
+            None => Ok(()),
+        }
+    }
+
+    fn udp_router(&self, label: &str, router: &mut UdpRouter) -> Result<(), Problem> {
+        self.one(label, "service", router.service.as_mut())
+    }
+
+    fn tls_options(&self, label: &str, options: Option<&mut String>) -> Result<(), Problem> {
+        let own = options.filter(|name| *name != DEFAULT_TLS_OPTIONS);
+        self.one(label, "tls.options", own)
+    }
+
+    fn all(&self, label: &str, field: &str, references: &mut Vec<String>) -> Result<(), Problem> {
+        // `a,,b` is how compose writes a variable that is empty.
+        references.retain(|name| !name.is_empty());
+        references
+            .iter_mut()
+            .try_for_each(|reference| self.one(label, field, Some(reference)))
+    }
+
+    fn one(&self, label: &str, field: &str, reference: Option<&mut String>) -> Result<(), Problem> {
+        let Some(reference) = reference.filter(|name| !name.is_empty()) else {
+            return Ok(());
+        };
+        match reference.split_once('@') {
+            None => reference.push_str(&self.suffix),
+            Some((name, OWN_PROVIDER)) => *reference = format!("{name}{}", self.suffix),
+            Some(_) if self.allow_internal => {}
+            Some((_, provider)) => {
+                return Err(Problem::of_label(
+                    format!("{label}.{field}"),
+                    format!(
+                        "`{reference}` belongs to the provider `{provider}`, not to this repository"
+                    ),
+                )
+                .hint("define it by labels of this repository, and write its name without `@`"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An entry without anything in it, which one label with a useless value makes: Traefik could not
+/// build it.
+fn has_a_type<T: Unset>(middleware: &T, label: &str) -> Result<(), Problem> {
+    if middleware.unset() {
+        return Err(Problem::of_label(label, "the middleware has no type")
+            .hint(format!("write `{label}.<type>.<option>=…`")));
+    }
+    Ok(())
+}

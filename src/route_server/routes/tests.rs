@@ -1,0 +1,202 @@
+//! One case a file, in `testdata`: containers as compose and the engine describe them, the document
+//! that is served for them, what was rejected. The file's name is the specification. Run with
+//! `UPDATE_CASES=1` to write down what is given now, and read the difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{RouteSettings, Routes, routes};
+use crate::route_server::container::{Address, Condition, Container, DaemonContainers};
+use crate::traefik::dynamic::to_yaml;
+use crate::traefik::entrypoint::{Entrypoint, Family, Listener};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Given {
+    #[serde(default)]
+    machine: Machine,
+    containers: Vec<Started>,
+}
+
+/// A machine with both address families, mail ports and a resolver, unless it says otherwise.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Machine {
+    base_domain: Option<String>,
+    cert_resolver: Option<String>,
+    auto_routes: bool,
+    allow_internal: bool,
+    ipv6: bool,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self {
+            base_domain: Some("example.com".to_owned()),
+            cert_resolver: Some("letsencrypt".to_owned()),
+            auto_routes: true,
+            allow_internal: false,
+            ipv6: true,
+        }
+    }
+}
+
+/// Started by `renet compose`, unless it says otherwise: with the three labels of its own, on the
+/// host's network.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Started {
+    name: String,
+    #[serde(default)]
+    labels: Vec<String>,
+    service: Option<String>,
+    #[serde(default = "first_address")]
+    ip: String,
+    #[serde(default = "first_network_id")]
+    network_id: u32,
+    #[serde(default)]
+    exposed: Vec<u16>,
+    #[serde(default)]
+    created: i64,
+    #[serde(default = "ready")]
+    condition: Condition,
+    #[serde(default)]
+    plain_docker: bool,
+}
+
+fn first_address() -> String {
+    "127.0.11.2".to_owned()
+}
+
+fn first_network_id() -> u32 {
+    2816
+}
+
+fn ready() -> Condition {
+    Condition::Ready
+}
+
+#[test]
+fn each_case_gives_what_it_says() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/route_server/routes/testdata");
+    let update = std::env::var_os("UPDATE_CASES").is_some();
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).expect("the cases are there") {
+        let path = entry.expect("a readable folder").path();
+        let text = std::fs::read_to_string(&path).expect("a readable case");
+        let given = text.split("---\n").next().unwrap_or_default();
+        let said = format!("{given}---\n{}", outcome(given));
+        if update {
+            std::fs::write(&path, &said).expect("a writable case");
+        } else {
+            assert_eq!(said, text, "{}", path.display());
+        }
+        count += 1;
+    }
+    assert!(count > 0);
+}
+
+/// What is served for the containers, after the order of the input was shown not to matter.
+fn outcome(given: &str) -> String {
+    let given: Given = serde_yaml::from_str(given).expect("a case as described");
+    let settings = settings(&given.machine);
+    let mut daemons = daemons(&given.containers);
+    let forward = routes(&daemons, &settings);
+    daemons.reverse();
+    for daemon in &mut daemons {
+        daemon.containers.reverse();
+    }
+    assert_eq!(routes(&daemons, &settings), forward);
+    written(&forward)
+}
+
+fn written(routes: &Routes) -> String {
+    let mut text = to_yaml(&routes.config).expect("the model is plain data");
+    for rejection in &routes.rejections {
+        let label = rejection.label.as_deref().unwrap_or("-");
+        let (container, reason) = (&rejection.container, &rejection.reason);
+        write!(text, "---\n{container}: {label}: {reason}\n").expect("text takes text");
+        if let Some(hint) = &rejection.hint {
+            writeln!(text, "hint: {hint}").expect("text takes text");
+        }
+    }
+    text
+}
+
+fn settings(machine: &Machine) -> RouteSettings {
+    let listeners = [
+        Listener::Web,
+        Listener::WebSecure,
+        Listener::Tcp(25),
+        Listener::Tcp(993),
+        Listener::Tcp(5432),
+        Listener::Udp(53),
+    ];
+    let families: &[Family] = match machine.ipv6 {
+        true => &[Family::V4, Family::V6],
+        false => &[Family::V4],
+    };
+    let entrypoints: BTreeSet<_> = listeners
+        .into_iter()
+        .flat_map(|listener| {
+            families
+                .iter()
+                .map(move |family| Entrypoint::new(listener, *family))
+        })
+        .collect();
+    RouteSettings {
+        base_domain: machine.base_domain.clone(),
+        entrypoints,
+        cert_resolver: machine.cert_resolver.clone(),
+        auto_routes: machine.auto_routes,
+        allow_internal: machine.allow_internal,
+    }
+}
+
+fn daemons(started: &[Started]) -> Vec<DaemonContainers> {
+    let mut daemons: BTreeMap<u32, Vec<Container>> = BTreeMap::new();
+    for (index, one) in started.iter().enumerate() {
+        let containers = daemons.entry(one.network_id).or_default();
+        containers.push(container(one, index));
+    }
+    daemons
+        .into_iter()
+        .map(|(network_id, containers)| DaemonContainers {
+            // 0 is a daemon outside the socket folder.
+            network_id: network_id.try_into().ok(),
+            containers,
+        })
+        .collect()
+}
+
+fn container(started: &Started, index: usize) -> Container {
+    let mut labels = BTreeMap::new();
+    if !started.plain_docker {
+        let service = started.service.as_ref().unwrap_or(&started.name);
+        labels.insert("rediacc.service_name".to_owned(), service.clone());
+        labels.insert("rediacc.service_ip".to_owned(), started.ip.clone());
+        labels.insert(
+            "rediacc.network_id".to_owned(),
+            started.network_id.to_string(),
+        );
+    }
+    for label in &started.labels {
+        let (key, value) = label.split_once('=').expect("a label is key=value");
+        labels.insert(key.to_owned(), value.to_owned());
+    }
+    Container {
+        id: format!("{index:064}"),
+        name: started.name.clone(),
+        created: started.created,
+        labels,
+        condition: started.condition,
+        address: match started.plain_docker {
+            true => Address::Own(started.ip.parse().expect("an address")),
+            false => Address::Host,
+        },
+        exposed_tcp_ports: started.exposed.clone(),
+    }
+}
