@@ -1,4 +1,138 @@
-//! `renet route-server`: discover → watch → index → routes → serve.
+//! `renet route-server`: containers of all daemons in, Traefik's dynamic configuration out.
+//!
+//! ```text
+//!   discover ──► supervise ──► watch (one a daemon) ──► docker ══ the daemon's socket
+//!                 │  ▲ reports ◄──┘
+//!                 ▼
+//!               index ──► routes ──► publish ──► serve ══ Traefik
+//!                 │
+//!                 └──► store (the last known containers)
+//! ```
+//!
+//! What holds everywhere: a daemon's part is replaced whole; nothing incomplete is served; no
+//! daemon waits for another. One thread does it all, so that nothing is shared under a lock.
+
+pub mod discover;
+pub mod docker;
+pub mod listen;
+pub mod listing;
+pub mod logging;
+pub mod once;
+pub mod publish;
+pub mod serve;
+pub mod store;
+pub mod supervise;
+pub mod systemd;
+pub mod timestamp;
+pub mod watch;
 
 pub mod container;
+pub mod index;
+pub mod options;
 pub mod routes;
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use self::index::Index;
+pub use self::options::Options;
+use self::serve::About;
+use self::store::Store;
+use self::supervise::Places;
+use crate::traefik::dynamic::to_yaml;
+
+/// How long the end of the program waits for a disk that hangs.
+const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_millis(100);
+
+/// Runs the command: serves until SIGTERM or SIGINT, or prints once.
+pub fn run(options: &Options) -> anyhow::Result<()> {
+    logging::start();
+    let runtime = runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let ended = if options.once {
+        runtime.block_on(print_once(options))
+    } else {
+        runtime.block_on(serve_routes(options))
+    };
+    runtime.shutdown_timeout(RUNTIME_STOP_TIMEOUT);
+    ended
+}
+
+async fn serve_routes(options: &Options) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let stop = CancellationToken::new();
+    // Before anybody can know that it runs: from then on, a signal ends it cleanly.
+    let (mut terminate, mut interrupt) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::interrupt())?,
+    );
+    let listener = listen::listen(options.listen)?;
+    info!(address = %listener.local_addr()?, "listening");
+    let (publisher, view) = publish::channel();
+    let settings = options.route_settings();
+    let about = About {
+        base_domain: settings.base_domain.clone(),
+        auto_routes: settings.auto_routes,
+        dynamic_ports: options.dynamic_ports,
+        started,
+    };
+    let publication = view.publication.clone();
+    let supervision = supervise::supervise(
+        places(options),
+        Index::new(settings),
+        Store::open(&options.state_dir),
+        publisher,
+        stop.clone(),
+    );
+    let serving = serve::serve(listener, view, about, stop.clone());
+    let stopping = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        info!("stopping");
+        systemd::notify_stopping();
+        stop.cancel();
+        anyhow::Ok(())
+    };
+    tokio::select! {
+        ended = async { tokio::try_join!(
+            async { supervision.await; anyhow::Ok(()) },
+            async { serving.await.context("cannot serve") },
+            stopping,
+        ) } => ended.map(|_| ()),
+        () = systemd::notify(publication) => Ok(()),
+    }
+}
+
+async fn print_once(options: &Options) -> anyhow::Result<()> {
+    let index = Index::new(options.route_settings());
+    let (routes, silent) = once::routes(&places(options), index).await;
+    std::io::stdout().write_all(to_yaml(&routes.config)?.as_bytes())?;
+    anyhow::ensure!(
+        silent.is_empty(),
+        "the routes of {} daemons are missing: {}",
+        silent.len(),
+        silent.join("; ")
+    );
+    Ok(())
+}
+
+fn places(options: &Options) -> Places {
+    // A relative path has no parents to be watched for it.
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let named = options.docker_hosts.iter();
+    Places {
+        folder: absolute(&options.socket_dir),
+        named: named.map(|host| PathBuf::from(host.socket())).collect(),
+    }
+}

@@ -1,0 +1,40 @@
+//! `renet route-server --once`: the routes of this moment, without serving them.
+
+use std::path::Path;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::container::{Container, DaemonContainers};
+use super::discover::scan;
+use super::docker::{Engine, EngineError, ImagePorts};
+use super::index::Index;
+use super::routes::Routes;
+use super::supervise::Places;
+use super::watch::FIRST_ATTEMPT;
+
+/// The routes of all daemons that answer, and what the others had to say.
+pub async fn routes(places: &Places, mut index: Index) -> (Routes, Vec<String>) {
+    let found = scan(&places.folder, &places.named);
+    let answers = join_all(found.keys().map(|socket| list(socket))).await;
+    let mut silent = Vec::new();
+    for ((path, socket), answer) in found.iter().zip(answers) {
+        match answer {
+            Ok(containers) => {
+                let seen = DaemonContainers {
+                    network_id: socket.network_id,
+                    containers,
+                };
+                index.reset(path, seen);
+            }
+            Err(error) => silent.push(format!("{}: {error}", path.display())),
+        }
+    }
+    (index.routes(), silent)
+}
+
+async fn list(socket: &Path) -> Result<Vec<Container>, EngineError> {
+    let deadline = Instant::now() + FIRST_ATTEMPT;
+    let engine = Engine::connect(socket, deadline).await?;
+    engine.list(&mut ImagePorts::default(), deadline).await
+}

@@ -1,0 +1,231 @@
+//! What the operator says to `renet route-server`: arguments, or the environment that systemd
+//! reads from `router.env`.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+
+use super::routes::RouteSettings;
+use crate::layout;
+use crate::traefik::entrypoint::Entrypoint;
+
+/// The arguments of `renet route-server`.
+#[derive(Clone, Debug, Args)]
+pub struct Options {
+    /// Where to listen; not used when systemd passes the listening socket
+    #[arg(
+        long,
+        env = "REDIACC_LISTEN",
+        value_name = "ADDRESS",
+        default_value_t = layout::ROUTE_SERVER
+    )]
+    pub listen: SocketAddr,
+
+    /// The folder of the repositories' sockets, docker-NETWORK_ID.sock
+    #[arg(
+        long,
+        env = "REDIACC_SOCKET_DIR",
+        value_name = "DIR",
+        default_value = layout::SOCKET_DIR
+    )]
+    pub socket_dir: PathBuf,
+
+    /// A daemon outside the socket folder, as unix:///var/run/docker.sock; repeatable
+    #[arg(
+        long = "docker-host",
+        env = "REDIACC_DOCKER_HOSTS",
+        value_name = "URL",
+        value_delimiter = ','
+    )]
+    pub docker_hosts: Vec<DockerHost>,
+
+    /// The domain of auto routes; without one there are none
+    #[arg(long, env = "BASE_DOMAIN", value_name = "DOMAIN")]
+    pub base_domain: Option<String>,
+
+    /// The entry points that Traefik has, comma-separated
+    #[arg(
+        long,
+        env = "REDIACC_ENTRYPOINTS",
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "web,websecure"
+    )]
+    pub entrypoints: Vec<Entrypoint>,
+
+    /// The external ports that are handed out on demand, as 10000-10010
+    #[arg(long, env = "REDIACC_DYNAMIC_PORTS", value_name = "FIRST-LAST")]
+    pub dynamic_ports: Option<PortRange>,
+
+    /// The certificate resolver of auto routes; without one they are plain HTTP
+    #[arg(long, env = "REDIACC_CERT_RESOLVER", value_name = "NAME")]
+    pub cert_resolver: Option<String>,
+
+    /// Whether containers without traefik.enable get a route
+    #[arg(
+        long,
+        env = "REDIACC_AUTO_ROUTES",
+        value_enum,
+        value_name = "on|off",
+        hide_possible_values = true,
+        default_value = "on"
+    )]
+    pub auto_routes: Switch,
+
+    /// Let labels refer to what other providers define, api@internal among them
+    #[arg(long, env = "REDIACC_ALLOW_INTERNAL")]
+    pub allow_internal: bool,
+
+    /// Where the last known containers are kept
+    #[arg(
+        long,
+        env = "REDIACC_STATE_DIR",
+        value_name = "DIR",
+        default_value = layout::ROUTER_STATE_DIR
+    )]
+    pub state_dir: PathBuf,
+
+    /// Print the routes of this moment and exit
+    #[arg(long)]
+    pub once: bool,
+}
+
+impl Options {
+    /// The part that routes depend on.
+    pub fn route_settings(&self) -> RouteSettings {
+        RouteSettings {
+            base_domain: given(self.base_domain.as_deref()),
+            entrypoints: self.entrypoints.iter().copied().collect(),
+            cert_resolver: given(self.cert_resolver.as_deref()),
+            auto_routes: self.auto_routes == Switch::On,
+            allow_internal: self.allow_internal,
+        }
+    }
+}
+
+/// `NAME=` in an environment file is how one says "none" there.
+fn given(text: Option<&str>) -> Option<String> {
+    text.map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+}
+
+/// On or off, in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// The Unix socket of a daemon outside the socket folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DockerHost(PathBuf);
+
+impl DockerHost {
+    /// The socket's path.
+    pub fn socket(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl FromStr for DockerHost {
+    type Err = NotADockerHost;
+
+    fn from_str(text: &str) -> Result<Self, NotADockerHost> {
+        let path = text.strip_prefix("unix://").unwrap_or(text);
+        if path.starts_with('/') {
+            Ok(Self(path.into()))
+        } else {
+            Err(NotADockerHost(text.to_owned()))
+        }
+    }
+}
+
+/// What was given names no Unix socket.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a Unix socket: give it as unix:///path/to/docker.sock")]
+pub struct NotADockerHost(String);
+
+/// The first and the last of consecutive ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PortRange {
+    first: u16,
+    last: u16,
+}
+
+impl PortRange {
+    /// How many ports it has.
+    pub fn size(self) -> usize {
+        usize::from(self.last - self.first) + 1
+    }
+}
+
+impl fmt::Display for PortRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.first, self.last)
+    }
+}
+
+impl FromStr for PortRange {
+    type Err = NotAPortRange;
+
+    fn from_str(text: &str) -> Result<Self, NotAPortRange> {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        match (first.trim().parse(), last.trim().parse()) {
+            (Ok(first), Ok(last)) if 0 < first && first <= last => Ok(Self { first, last }),
+            _ => Err(NotAPortRange(text.to_owned())),
+        }
+    }
+}
+
+/// What was given is not a range of ports.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a range of ports: give it as 10000-10010")]
+pub struct NotAPortRange(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_of_ports_is_written_as_it_is_read() {
+        for (text, size) in [("10000-10010", 11), ("1-65535", 65535), ("53-53", 1)] {
+            let range: PortRange = text.parse().expect("a range");
+            assert_eq!((range.to_string().as_str(), range.size()), (text, size));
+        }
+    }
+
+    #[test]
+    fn what_is_no_range_of_ports_is_refused() {
+        for text in ["", "-", "0-10", "10-9", "1-65536", "a-b", "1-2-3"] {
+            assert_eq!(
+                text.parse::<PortRange>(),
+                Err(NotAPortRange(text.to_owned()))
+            );
+        }
+    }
+
+    #[test]
+    fn only_unix_sockets_are_docker_hosts() {
+        for text in ["unix:///run/docker.sock", "/run/docker.sock"] {
+            let host: DockerHost = text.parse().expect("a socket");
+            assert_eq!(host.socket(), Path::new("/run/docker.sock"));
+        }
+        for text in [
+            "",
+            "tcp://127.0.0.1:2375",
+            "docker.sock",
+            "unix://docker.sock",
+        ] {
+            assert_eq!(
+                text.parse::<DockerHost>(),
+                Err(NotADockerHost(text.to_owned()))
+            );
+        }
+    }
+}

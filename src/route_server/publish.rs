@@ -1,0 +1,201 @@
+//! What is served, from the one who knows it to all who wait for it. Only differences wake them.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use serde::Serialize;
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use super::routes::{Rejection, Routes};
+use crate::network::NetworkId;
+use crate::traefik::dynamic::to_yaml;
+
+/// Routes as they are served.
+#[derive(Debug)]
+pub struct Publication {
+    /// Goes up by one with each other `yaml`, from 1.
+    pub version: u64,
+    /// The dynamic configuration: rendered once a change, not once a poll.
+    pub yaml: Bytes,
+    /// What it was rendered from.
+    pub routes: Routes,
+}
+
+/// How one daemon is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DaemonStatus {
+    /// Its socket.
+    pub socket: PathBuf,
+    /// Its repository's network id.
+    pub network_id: Option<NetworkId>,
+    /// Whether it answers.
+    pub state: DaemonState,
+    /// How many containers run, as last seen.
+    pub containers: usize,
+    /// When they last changed, in RFC 3339; none if not since the start of this process.
+    pub last_change: Option<String>,
+    /// Why it does not answer.
+    pub error: Option<String>,
+}
+
+/// Whether a daemon answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DaemonState {
+    /// Asked, and not yet answered for the first time.
+    Connecting,
+    /// It answers, and its events come in.
+    Live,
+    /// It hangs, refuses or answers nonsense: its last known routes are kept.
+    Unreachable,
+    /// Its socket went, and it may be about to come back: its routes go shortly.
+    Gone,
+}
+
+/// The one end.
+pub struct Publisher {
+    publication: watch::Sender<Option<Arc<Publication>>>,
+    daemons: watch::Sender<Vec<DaemonStatus>>,
+}
+
+/// The other end: any number of them.
+#[derive(Clone)]
+pub struct View {
+    /// The routes; none as long as they are not complete.
+    pub publication: watch::Receiver<Option<Arc<Publication>>>,
+    /// All daemons, ordered by socket.
+    pub daemons: watch::Receiver<Vec<DaemonStatus>>,
+}
+
+/// Both ends, with nothing published.
+pub fn channel() -> (Publisher, View) {
+    let (publication, publications) = watch::channel(None);
+    let (daemons, statuses) = watch::channel(Vec::new());
+    let publisher = Publisher {
+        publication,
+        daemons,
+    };
+    let view = View {
+        publication: publications,
+        daemons: statuses,
+    };
+    (publisher, view)
+}
+
+impl Publisher {
+    /// Publishes routes, if they are others than before. They have to be complete.
+    pub fn routes(&self, routes: Routes) {
+        let yaml = match to_yaml(&routes.config) {
+            Ok(yaml) => Bytes::from(yaml),
+            // Plain data always serializes. If it ever does not, what was there is still right.
+            Err(error) => {
+                error!("cannot render the routes: {error}");
+                return;
+            }
+        };
+        self.publication.send_if_modified(|current| {
+            let before = current.as_deref();
+            if before.is_some_and(|before| before.yaml == yaml && before.routes == routes) {
+                return false;
+            }
+            let none = Vec::new();
+            log_new(
+                before.map_or(&none, |before| &before.routes.rejections),
+                &routes.rejections,
+            );
+            let version = match before {
+                // Traefik is told of nothing when only a rejection came or went.
+                Some(before) if before.yaml == yaml => before.version,
+                Some(before) => before.version + 1,
+                None => 1,
+            };
+            info!(version, bytes = yaml.len(), "routes changed");
+            *current = Some(Arc::new(Publication {
+                version,
+                yaml,
+                routes,
+            }));
+            true
+        });
+    }
+
+    /// Publishes how the daemons are doing, if that is something else than before.
+    pub fn daemons(&self, statuses: Vec<DaemonStatus>) {
+        self.daemons.send_if_modified(|current| {
+            let is_news = *current != statuses;
+            if is_news {
+                *current = statuses;
+            }
+            is_news
+        });
+    }
+}
+
+/// A rejection is logged when it appears, and not again while it stays.
+fn log_new(before: &[Rejection], now: &[Rejection]) {
+    let before: BTreeSet<&Rejection> = before.iter().collect();
+    for rejection in now.iter().filter(|rejection| !before.contains(rejection)) {
+        let Rejection {
+            container,
+            network_id,
+            label,
+            reason,
+            hint,
+        } = rejection;
+        warn!(
+            container,
+            network_id = network_id.map(u32::from),
+            label,
+            hint,
+            "rejected: {reason}"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::traefik::dynamic::{DynamicConfig, Router};
+
+    #[test]
+    fn only_other_bytes_are_another_version() {
+        let (publisher, mut view) = channel();
+        let mut check = |routes: &Routes, version: u64, is_news: bool| {
+            publisher.routes(routes.clone());
+            assert_eq!(view.publication.has_changed().ok(), Some(is_news));
+            let published = view.publication.borrow_and_update().clone();
+            assert_eq!(published.map(|published| published.version), Some(version));
+        };
+        let mut routes = Routes::default();
+        check(&routes, 1, true);
+        check(&routes, 1, false);
+
+        routes.config = with_router("web");
+        check(&routes, 2, true);
+        check(&routes, 2, false);
+
+        // Seen in the listing, while polls are held on.
+        routes.rejections.push(Rejection {
+            container: "web".to_owned(),
+            network_id: None,
+            label: None,
+            reason: "it is wrong".to_owned(),
+            hint: None,
+        });
+        check(&routes, 2, true);
+        check(&routes, 2, false);
+
+        routes.config = with_router("api");
+        check(&routes, 3, true);
+    }
+
+    fn with_router(name: &str) -> DynamicConfig {
+        let mut config = DynamicConfig::default();
+        let routers = &mut config.http.routers;
+        routers.insert(name.to_owned(), Router::default());
+        config
+    }
+}

@@ -1,0 +1,230 @@
+//! The endpoints, plain HTTP on loopback: what is published, to Traefik and to people.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::extract::connect_info::Connected;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::serve::IncomingStream;
+use serde::Serialize;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::listing::{Counts, listing};
+use super::options::PortRange;
+use super::publish::{DaemonState, Publication, View};
+
+/// How long a poll is held while nothing changes. Below Traefik's `pollTimeout` of 10 s.
+const HOLD_UNCHANGED: Duration = Duration::from_secs(5);
+/// How long a poll is held while the routes are not complete. After an error Traefik backs off,
+/// by up to 12 s, so that an answer which is late beats one that says to come again.
+const HOLD_INCOMPLETE: Duration = Duration::from_secs(8);
+/// How long connections may take to finish once the server is told to stop. Answers are short;
+/// what takes longer is a client that does not read, or has not finished asking.
+const STOP_TIMEOUT: Duration = Duration::from_secs(1);
+
+const PATHS: [&str; 4] = ["/routes.yaml", "/routes.json", "/health", "/ports"];
+
+/// What the answers are made of, beside what is published.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// The domain of auto routes.
+    pub base_domain: Option<String>,
+    /// Whether there are auto routes.
+    pub auto_routes: bool,
+    /// The external ports that are handed out on demand.
+    pub dynamic_ports: Option<PortRange>,
+    /// When the server started.
+    pub started: Instant,
+}
+
+/// Serves until told to stop; polls that are held are answered then.
+pub async fn serve(
+    listener: TcpListener,
+    view: View,
+    about: About,
+    stop: CancellationToken,
+) -> io::Result<()> {
+    let shared = Shared {
+        view,
+        about: Arc::new(about),
+        stop: stop.clone(),
+    };
+    let router = Router::new()
+        .route("/routes.yaml", get(routes_yaml))
+        .route("/routes.json", get(routes_json))
+        .route("/health", get(health))
+        .route("/ports", get(ports))
+        .method_not_allowed_fallback(method_not_allowed)
+        .fallback(not_found)
+        .with_state(shared)
+        .into_make_service_with_connect_info::<Connection>();
+    let server =
+        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    tokio::select! {
+        ended = async { server.await } => ended,
+        () = async { stop.cancelled().await; tokio::time::sleep(STOP_TIMEOUT).await } => Ok(()),
+    }
+}
+
+#[derive(Clone)]
+struct Shared {
+    view: View,
+    about: Arc<About>,
+    stop: CancellationToken,
+}
+
+/// One client's connection, and the version that was last sent on it; 0 for none. Traefik polls
+/// on one connection, so that this is what it has; a restarted one has a new connection.
+#[derive(Clone, Default)]
+struct Connection {
+    sent: Arc<AtomicU64>,
+}
+
+impl Connected<IncomingStream<'_, TcpListener>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
+        // The end of a large answer does not wait until its beginning is acknowledged. It fails
+        // on a connection that is gone already.
+        let _ = stream.io().set_nodelay(true);
+        Self::default()
+    }
+}
+
+async fn routes_yaml(
+    State(shared): State<Shared>,
+    ConnectInfo(connection): ConnectInfo<Connection>,
+    method: Method,
+) -> Response {
+    if method == Method::GET {
+        hold(&shared, connection.sent.load(Ordering::Relaxed)).await;
+    }
+    let Some(publication) = shared.published() else {
+        return shared.not_complete();
+    };
+    if method == Method::GET {
+        connection
+            .sent
+            .store(publication.version, Ordering::Relaxed);
+    }
+    let content_type = [(header::CONTENT_TYPE, "application/yaml")];
+    (content_type, publication.yaml.clone()).into_response()
+}
+
+/// Waits until there is another version than the one that was sent, but not for ever.
+async fn hold(shared: &Shared, sent: u64) {
+    let mut publication = shared.view.publication.clone();
+    let limit = match *publication.borrow() {
+        Some(_) => HOLD_UNCHANGED,
+        None => HOLD_INCOMPLETE,
+    };
+    let is_news = |publication: &Option<Arc<Publication>>| {
+        publication
+            .as_ref()
+            .is_some_and(|publication| publication.version != sent)
+    };
+    tokio::select! {
+        _ = timeout(limit, publication.wait_for(is_news)) => {}
+        // Traefik then polls again on a new connection, which systemd keeps for the next process.
+        () = shared.stop.cancelled() => {}
+    }
+}
+
+async fn routes_json(State(shared): State<Shared>) -> Response {
+    match shared.published() {
+        Some(publication) => match listing(&publication.routes) {
+            Ok(listing) => json(StatusCode::OK, &listing),
+            Err(error) => failed(&error),
+        },
+        None => shared.not_complete(),
+    }
+}
+
+async fn health(State(shared): State<Shared>) -> Response {
+    let published = shared.published();
+    let daemons = shared.view.daemons.borrow();
+    let are_live = daemons
+        .iter()
+        .all(|daemon| daemon.state == DaemonState::Live);
+    let (code, status) = match (&published, are_live) {
+        (None, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
+        (Some(_), false) => (StatusCode::OK, "degraded"),
+        (Some(_), true) => (StatusCode::OK, "ok"),
+    };
+    let routes = published.as_ref().map(|published| &published.routes);
+    let body = json!({
+        "status": status,
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_seconds": shared.about.started.elapsed().as_secs(),
+        "base_domain": shared.about.base_domain,
+        "auto_routes": shared.about.auto_routes,
+        "routers": routes.map(Counts::routers).unwrap_or_default(),
+        "services": routes.map(Counts::services).unwrap_or_default(),
+        "rejections": routes.map_or(0, |routes| routes.rejections.len()),
+        "daemons": *daemons,
+    });
+    json(code, &body)
+}
+
+async fn ports(State(shared): State<Shared>) -> Response {
+    let range = shared.about.dynamic_ports;
+    let body = json!({
+        "range": range.map(|range| range.to_string()),
+        "free": range.map_or(0, PortRange::size),
+        "tcp": [],
+        "udp": [],
+    });
+    json(StatusCode::OK, &body)
+}
+
+async fn not_found() -> Response {
+    let body = json!({ "error": "no such path", "paths": PATHS });
+    json(StatusCode::NOT_FOUND, &body)
+}
+
+async fn method_not_allowed() -> Response {
+    let body = json!({ "error": "only GET and HEAD", "paths": PATHS });
+    json(StatusCode::METHOD_NOT_ALLOWED, &body)
+}
+
+impl Shared {
+    fn published(&self) -> Option<Arc<Publication>> {
+        self.view.publication.borrow().clone()
+    }
+
+    fn not_complete(&self) -> Response {
+        let daemons = self.view.daemons.borrow();
+        let connecting: Vec<_> = daemons
+            .iter()
+            .filter(|daemon| daemon.state == DaemonState::Connecting)
+            .map(|daemon| &daemon.socket)
+            .collect();
+        let body = json!({
+            "error": "the routes are not complete yet",
+            "waiting_for": connecting,
+        });
+        json(StatusCode::SERVICE_UNAVAILABLE, &body)
+    }
+}
+
+/// With a line end, for people who use curl.
+fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_string(body) {
+        Ok(text) => {
+            let content_type = [(header::CONTENT_TYPE, "application/json")];
+            (status, content_type, text + "\n").into_response()
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &serde_json::Error) -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
+}

@@ -1,0 +1,257 @@
+//! Keeps one watch on each daemon, and publishes what follows from what they report.
+//!
+//! The only owner of the index: watches report to it over a channel, and nobody shares state.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+use tracing::{info, warn};
+
+use super::container::DaemonContainers;
+use super::discover::{Folders, Socket, scan};
+use super::index::Index;
+use super::publish::{DaemonState, DaemonStatus, Publisher};
+use super::store::Store;
+use super::timestamp::rfc3339;
+use super::watch::{self, Report, Reports, Watch};
+
+/// How long the routes of a daemon outlive its socket. An engine that restarts removes its socket
+/// and makes a new one, while its containers may run on (`live-restore`).
+const SOCKET_GRACE: Duration = Duration::from_secs(5);
+/// How many reports may wait. A watch that has to wait asks its daemon for nothing more.
+const REPORT_QUEUE: usize = 64;
+
+/// Where daemons are looked for.
+pub struct Places {
+    /// The folder of the repositories' sockets.
+    pub folder: PathBuf,
+    /// Sockets elsewhere.
+    pub named: Vec<PathBuf>,
+}
+
+/// Runs until it is told to stop.
+pub async fn supervise(
+    places: Places,
+    index: Index,
+    store: Store,
+    publisher: Publisher,
+    stop: CancellationToken,
+) {
+    let Places { folder, named } = places;
+    let (reports, mut reported) = mpsc::channel(REPORT_QUEUE);
+    let mut supervision = Supervision {
+        index,
+        store,
+        publisher,
+        reports,
+        daemons: BTreeMap::new(),
+        watches: 0,
+        awaited: BTreeSet::new(),
+        news: true,
+    };
+
+    let mut folders = Folders::watch(&folder, &named);
+    supervision.begin(scan(&folder, &named));
+    let mut batch = Vec::with_capacity(REPORT_QUEUE);
+    loop {
+        supervision.publish();
+        let expiry = supervision.next_expiry();
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = folders.changed() => supervision.discovered(scan(&folder, &named)),
+            // All that has piled up is taken in before the next publication.
+            _ = reported.recv_many(&mut batch, REPORT_QUEUE) => {
+                for (watch, report) in batch.drain(..) {
+                    supervision.reported(&watch, report);
+                }
+            }
+            () = sleep_until(expiry.unwrap_or_else(Instant::now)), if expiry.is_some() => {
+                supervision.expire(Instant::now());
+            }
+        }
+    }
+    supervision.store.close().await;
+}
+
+struct Supervision {
+    index: Index,
+    store: Store,
+    publisher: Publisher,
+    reports: Reports,
+    daemons: BTreeMap<Arc<Path>, Daemon>,
+    /// How many watches were ever started.
+    watches: u64,
+    /// The daemons of which something has to be heard before the routes are complete: those that
+    /// were there at the start and are not settled. A daemon settles by its first list, by what
+    /// the store knows of it, by its end, or by its first failure: one that hangs, and of which
+    /// nothing is known, would otherwise keep all other sites down after a boot.
+    awaited: BTreeSet<Arc<Path>>,
+    /// Whether the index changed since the last publication.
+    news: bool,
+}
+
+struct Daemon {
+    socket: Socket,
+    presence: Presence,
+    state: DaemonState,
+    last_change: Option<SystemTime>,
+    error: Option<String>,
+}
+
+enum Presence {
+    /// The socket is there, and the watch on it has this number.
+    Watched(
+        u64,
+        #[expect(dead_code, reason = "held to be aborted")] AbortOnDropHandle<()>,
+    ),
+    /// The socket is gone, and so are the routes at this moment, unless it comes back.
+    GoneUntil(Instant),
+}
+
+impl Supervision {
+    fn begin(&mut self, found: BTreeMap<PathBuf, Socket>) {
+        let sockets = found.iter();
+        self.store
+            .keep_only(sockets.map(|(path, socket)| (path.as_path(), socket.network_id)));
+        self.awaited = found.keys().map(|path| Arc::from(path.as_path())).collect();
+        self.discovered(found);
+    }
+
+    fn discovered(&mut self, found: BTreeMap<PathBuf, Socket>) {
+        for (path, daemon) in &mut self.daemons {
+            let is_watched = matches!(daemon.presence, Presence::Watched(..));
+            if is_watched && !found.contains_key(&**path) {
+                info!(socket = %path.display(), "socket is gone");
+                daemon.presence = Presence::GoneUntil(Instant::now() + SOCKET_GRACE);
+                daemon.state = DaemonState::Gone;
+            }
+        }
+        for (path, socket) in found {
+            let path: Arc<Path> = path.into();
+            let known = self.daemons.get(&path);
+            let is_watched = known.is_some_and(|daemon| {
+                daemon.socket == socket && matches!(daemon.presence, Presence::Watched(..))
+            });
+            if !is_watched {
+                self.start(path, socket);
+            }
+        }
+    }
+
+    /// Puts a watch on a socket that is new, or came back as another one.
+    fn start(&mut self, path: Arc<Path>, socket: Socket) {
+        info!(socket = %path.display(), "watching");
+        self.watches += 1;
+        let number = self.watches;
+        let watch = Watch {
+            socket: path.clone(),
+            number,
+        };
+        let task = tokio::spawn(watch::watch(watch, self.reports.clone()));
+        let presence = Presence::Watched(number, AbortOnDropHandle::new(task));
+
+        if let Some(daemon) = self.daemons.get_mut(&path) {
+            daemon.socket = socket;
+            daemon.presence = presence;
+            daemon.state = DaemonState::Connecting;
+            return;
+        }
+        if let Some(known) = self.store.load(&path, socket.network_id) {
+            self.index.reset(&path, known);
+            self.news = true;
+            self.awaited.remove(&path);
+        }
+        let daemon = Daemon {
+            socket,
+            presence,
+            state: DaemonState::Connecting,
+            last_change: None,
+            error: None,
+        };
+        self.daemons.insert(path, daemon);
+    }
+
+    fn reported(&mut self, watch: &Watch, report: Report) {
+        let Some(daemon) = self.daemons.get_mut(&watch.socket) else {
+            return;
+        };
+        let is_current =
+            matches!(daemon.presence, Presence::Watched(number, _) if number == watch.number);
+        if !is_current {
+            return;
+        }
+        self.awaited.remove(&watch.socket);
+        match report {
+            Report::Listed(containers) => {
+                if daemon.state != DaemonState::Live {
+                    info!(socket = %watch.socket.display(), "daemon answers");
+                }
+                daemon.state = DaemonState::Live;
+                daemon.error = None;
+                let seen = DaemonContainers {
+                    network_id: daemon.socket.network_id,
+                    containers,
+                };
+                if let Some(known) = self.index.reset(&watch.socket, seen) {
+                    daemon.last_change = Some(SystemTime::now());
+                    self.store.save(&watch.socket, known);
+                    self.news = true;
+                }
+            }
+            Report::Failed(error) => {
+                if daemon.error.as_ref() != Some(&error) {
+                    warn!(socket = %watch.socket.display(), "daemon does not answer: {error}");
+                }
+                daemon.state = DaemonState::Unreachable;
+                daemon.error = Some(error);
+            }
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        let has_expired =
+            |daemon: &Daemon| matches!(daemon.presence, Presence::GoneUntil(end) if end <= now);
+        let (index, store) = (&mut self.index, &self.store);
+        let (awaited, news) = (&mut self.awaited, &mut self.news);
+        self.daemons.retain(|path, daemon| {
+            if !has_expired(daemon) {
+                return true;
+            }
+            store.remove(path, daemon.socket.network_id);
+            awaited.remove(path);
+            *news |= index.remove(path);
+            false
+        });
+    }
+
+    fn next_expiry(&self) -> Option<Instant> {
+        let daemons = self.daemons.values();
+        let ends = daemons.filter_map(|daemon| match daemon.presence {
+            Presence::Watched(..) => None,
+            Presence::GoneUntil(end) => Some(end),
+        });
+        ends.min()
+    }
+
+    fn publish(&mut self) {
+        if self.news && self.awaited.is_empty() {
+            self.publisher.routes(self.index.routes());
+            self.news = false;
+        }
+        let statuses = self.daemons.iter().map(|(path, daemon)| DaemonStatus {
+            socket: path.to_path_buf(),
+            network_id: daemon.socket.network_id,
+            state: daemon.state,
+            containers: self.index.running(path),
+            last_change: daemon.last_change.map(rfc3339),
+            error: daemon.error.clone(),
+        });
+        self.publisher.daemons(statuses.collect());
+    }
+}

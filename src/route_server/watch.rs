@@ -1,0 +1,226 @@
+//! One daemon, followed for as long as its socket is there: subscribe, list, and list again after
+//! each event. Reports what it sees; what becomes of it is decided elsewhere.
+
+use std::collections::BTreeSet;
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::container::{Condition, Container};
+use super::docker::{ContainerEvent, Engine, EngineError, EventKind, ImagePorts};
+
+/// How long events are gathered before one list answers for all of them. Counted from the first:
+/// a burst coalesces, and no event waits longer than this.
+const DEBOUNCE: Duration = Duration::from_millis(20);
+/// The safety net under the events: at least this often.
+const RELIST: Duration = Duration::from_secs(60);
+/// What the first attempt may take. Short, because with it a daemon of which nothing is known
+/// keeps the first complete answer waiting.
+pub(super) const FIRST_ATTEMPT: Duration = Duration::from_secs(5);
+/// What a later attempt or list may take: an engine under load gets its chance.
+const ATTEMPT: Duration = Duration::from_secs(15);
+/// The waits between attempts: the first one, and where doubling ends.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How often, and from which delay on, a list is repeated that contradicts a `die`.
+const DYING_RELISTS: u32 = 6;
+const DYING_DELAY: Duration = Duration::from_millis(50);
+
+/// What was seen of a daemon.
+#[derive(Debug)]
+pub enum Report {
+    /// All its containers.
+    Listed(Vec<Container>),
+    /// It could not be asked, or no longer.
+    Failed(String),
+}
+
+/// Who saw it: a watch that was replaced may still have a report under way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// The daemon's socket.
+    pub socket: Arc<Path>,
+    /// Which watch on it.
+    pub number: u64,
+}
+
+/// Where reports go. When it is full, the daemon is asked for nothing more until there is room.
+pub type Reports = mpsc::Sender<(Watch, Report)>;
+
+/// Follows the daemon behind a socket, and never ends.
+pub async fn watch(watch: Watch, reports: Reports) {
+    let reporter = Reporter { watch, reports };
+    let socket = &*reporter.watch.socket;
+    let mut images = ImagePorts::default();
+    let mut limit = FIRST_ATTEMPT;
+    let mut back_off = BACK_OFF.0;
+    loop {
+        let deadline = Instant::now() + limit;
+        let error = match Session::open(socket, deadline).await {
+            Ok(mut session) => {
+                let error = session.follow(deadline, &mut images, &reporter).await;
+                if session.has_listed {
+                    back_off = BACK_OFF.0;
+                }
+                error
+            }
+            Err(error) => error,
+        };
+        reporter.send(Report::Failed(error.to_string())).await;
+        limit = ATTEMPT;
+        sleep(jittered(back_off)).await;
+        back_off = (back_off * 2).min(BACK_OFF.1);
+    }
+}
+
+struct Reporter {
+    watch: Watch,
+    reports: Reports,
+}
+
+impl Reporter {
+    async fn send(&self, report: Report) {
+        // It fails when nobody wants to know any more, which is when the program ends.
+        let _ = self.reports.send((self.watch.clone(), report)).await;
+    }
+}
+
+/// A daemon that answers, and its events.
+struct Session {
+    engine: Engine,
+    events: BoxStream<'static, Result<ContainerEvent, EngineError>>,
+    /// Containers that are said to have died. Engines announce that before their own list shows
+    /// it, by as much as it takes to dismantle the container's network.
+    dying: BTreeSet<String>,
+    has_listed: bool,
+}
+
+impl Session {
+    async fn open(socket: &Path, deadline: Instant) -> Result<Self, EngineError> {
+        // Before anything is asked: from here on, whatever happens is replayed.
+        let since = SystemTime::now();
+        let engine = Engine::connect(socket, deadline).await?;
+        Ok(Self {
+            events: engine.events(since),
+            engine,
+            dying: BTreeSet::new(),
+            has_listed: false,
+        })
+    }
+
+    /// Lists at once and after each event, until something fails.
+    async fn follow(
+        &mut self,
+        mut deadline: Instant,
+        images: &mut ImagePorts,
+        reporter: &Reporter,
+    ) -> EngineError {
+        let mut dying_relists = 0;
+        loop {
+            let (containers, meanwhile) = match self.list(images, deadline).await {
+                Ok(answer) => answer,
+                Err(error) => return error,
+            };
+            let is_running = |id: &String| {
+                containers.iter().any(|container| {
+                    container.id == *id && container.condition != Condition::NotRunning
+                })
+            };
+            self.dying.retain(is_running);
+            self.has_listed = true;
+            reporter.send(Report::Listed(containers)).await;
+
+            let wait = match meanwhile {
+                Meanwhile::StreamFailed(error) => return error,
+                Meanwhile::Events => DEBOUNCE,
+                Meanwhile::Nothing if self.dying.is_empty() || dying_relists == DYING_RELISTS => {
+                    self.dying.clear();
+                    // Daemons that were first listed together are not listed together again.
+                    jittered(RELIST)
+                }
+                Meanwhile::Nothing => {
+                    dying_relists += 1;
+                    DYING_DELAY * 2_u32.pow(dying_relists - 1)
+                }
+            };
+            match self.wait(wait).await {
+                Ok(true) => dying_relists = 0,
+                Ok(false) => {}
+                Err(error) => return error,
+            }
+            deadline = Instant::now() + ATTEMPT;
+        }
+    }
+
+    /// Waits for the time to list again, and returns whether that is because of an event.
+    async fn wait(&mut self, wait: Duration) -> Result<bool, EngineError> {
+        let mut due = Instant::now() + wait;
+        let mut has_event = false;
+        loop {
+            tokio::select! {
+                event = self.events.next() => {
+                    note(&mut self.dying, event)?;
+                    has_event = true;
+                    due = due.min(Instant::now() + DEBOUNCE);
+                }
+                () = sleep_until(due) => return Ok(has_event),
+            }
+        }
+    }
+
+    /// One list, and what came of the events meanwhile. They are taken in while the list is under
+    /// way, because engines drop subscribers that do not read; and a stream that fails does not
+    /// cost the list, or an engine that always ends it would never be listed.
+    async fn list(
+        &mut self,
+        images: &mut ImagePorts,
+        deadline: Instant,
+    ) -> Result<(Vec<Container>, Meanwhile), EngineError> {
+        let mut list = std::pin::pin!(self.engine.list(images, deadline));
+        let mut meanwhile = Meanwhile::Nothing;
+        loop {
+            tokio::select! {
+                answer = &mut list => return Ok((answer?, meanwhile)),
+                event = self.events.next(), if !matches!(meanwhile, Meanwhile::StreamFailed(_)) => {
+                    meanwhile = match note(&mut self.dying, event) {
+                        Ok(()) => Meanwhile::Events,
+                        Err(error) => Meanwhile::StreamFailed(error),
+                    };
+                }
+            }
+        }
+    }
+}
+
+/// What came of the events during a list.
+enum Meanwhile {
+    Nothing,
+    /// The list may not show yet what they announced.
+    Events,
+    StreamFailed(EngineError),
+}
+
+fn note(
+    dying: &mut BTreeSet<String>,
+    event: Option<Result<ContainerEvent, EngineError>>,
+) -> Result<(), EngineError> {
+    let event = event.unwrap_or(Err(EngineError::EventsClosed))?;
+    match event.kind {
+        EventKind::Die => dying.insert(event.id),
+        EventKind::Start => dying.remove(&event.id),
+        EventKind::Other => false,
+    };
+    Ok(())
+}
+
+/// Somewhere between half of the wait and all of it, so that a hundred daemons that went together
+/// are not asked together.
+fn jittered(wait: Duration) -> Duration {
+    let random = RandomState::new().hash_one(0) % 512;
+    wait.mul_f64(0.5 + random as f64 / 1024.0)
+}

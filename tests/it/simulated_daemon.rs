@@ -1,0 +1,364 @@
+//! A Docker engine's API on a real Unix socket, with the containers, events and faults that a test
+//! wants. Only what the route server asks for; the answers have the shape of engine 20.10's.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{RawQuery, State};
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::net::UnixListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// A container as a test describes it.
+#[derive(Clone)]
+pub(crate) struct SimulatedContainer {
+    pub(crate) name: String,
+    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) state: &'static str,
+    pub(crate) status: &'static str,
+    pub(crate) image: String,
+    pub(crate) network: &'static str,
+}
+
+impl SimulatedContainer {
+    /// Running on the host's network, with a label: enough for an auto route.
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            labels: Vec::new(),
+            state: "running",
+            status: "Up 2 minutes",
+            image: "sha256:app".to_owned(),
+            network: "host",
+        }
+        .label("rediacc.service_name", name)
+        .label("rediacc.service_ip", "127.0.11.2")
+        .label("rediacc.service_port", "8080")
+    }
+
+    pub(crate) fn label(mut self, label: &str, value: &str) -> Self {
+        self.labels.retain(|(other, _)| other != label);
+        self.labels.push((label.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn without_label(mut self, label: &str) -> Self {
+        self.labels.retain(|(other, _)| other != label);
+        self
+    }
+
+    /// The engine's id: different for each name, and stable.
+    pub(crate) fn id(&self) -> String {
+        format!(
+            "{:0>64}",
+            self.name
+                .bytes()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>()
+        )
+    }
+
+    fn summary(&self) -> Value {
+        let labels: serde_json::Map<String, Value> = self
+            .labels
+            .iter()
+            .map(|(label, value)| (label.clone(), value.clone().into()))
+            .collect();
+        json!({
+            "Id": self.id(),
+            "Names": [format!("/{}", self.name)],
+            "Image": "app:latest",
+            "ImageID": self.image,
+            "Command": "/app",
+            "Created": 1_700_000_000,
+            "Ports": [],
+            "Labels": labels,
+            "State": self.state,
+            "Status": self.status,
+            "HostConfig": {"NetworkMode": self.network},
+            "NetworkSettings": {"Networks": {self.network: {"IPAddress": ""}}},
+            "Mounts": [],
+        })
+    }
+}
+
+/// How the daemon answers requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Behaviour {
+    Answers,
+    /// Takes the request and never answers.
+    Hangs,
+    /// Sends the beginning of a body and no more.
+    HangsMidBody,
+    /// Says 200 and something that is no JSON.
+    TalksGarbage,
+    /// Says 500.
+    Fails,
+}
+
+/// A daemon on a socket of its own. Dropping it leaves the socket's file there, as a crash does.
+pub(crate) struct SimulatedDaemon {
+    socket: PathBuf,
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+struct Shared {
+    state: Mutex<Daemon>,
+    /// Wakes everything that waits for the state to change.
+    changed: watch::Sender<()>,
+}
+
+struct Daemon {
+    containers: Vec<SimulatedContainer>,
+    behaviour: Behaviour,
+    events: Vec<(f64, Value)>,
+    /// Streams of events that began under an earlier number have ended.
+    streams: u64,
+    /// What the next list shows instead of the containers.
+    stale: Option<Vec<SimulatedContainer>>,
+    lists: usize,
+    image_inspects: usize,
+}
+
+impl SimulatedDaemon {
+    /// Binds the socket, in place of a file that is there.
+    pub(crate) fn start(socket: &Path, containers: &[SimulatedContainer]) -> Self {
+        Self::start_as(socket, containers, Behaviour::Answers)
+    }
+
+    pub(crate) fn start_as(
+        socket: &Path,
+        containers: &[SimulatedContainer],
+        behaviour: Behaviour,
+    ) -> Self {
+        let _ = std::fs::remove_file(socket);
+        let listener = UnixListener::bind(socket).expect("the daemon's socket");
+        let shared = Arc::new(Shared {
+            state: Mutex::new(Daemon {
+                containers: containers.to_vec(),
+                behaviour,
+                events: Vec::new(),
+                streams: 0,
+                stale: None,
+                lists: 0,
+                image_inspects: 0,
+            }),
+            changed: watch::Sender::new(()),
+        });
+        let router = Router::new().fallback(answer).with_state(shared.clone());
+        let server = tokio::spawn(async move {
+            axum::serve(listener, router)
+                .await
+                .expect("a server never ends");
+        });
+        Self {
+            socket: socket.to_owned(),
+            shared,
+            server,
+        }
+    }
+
+    /// Starts a container, or starts it again as another.
+    pub(crate) fn run(&self, container: SimulatedContainer) {
+        self.change(|daemon| {
+            daemon.event("start", &container);
+            daemon
+                .containers
+                .retain(|other| other.name != container.name);
+            daemon.containers.push(container);
+        });
+    }
+
+    /// Ends a container. It is listed on, as exited.
+    pub(crate) fn end(&self, name: &str) {
+        self.change(|daemon| daemon.end(name));
+    }
+
+    /// Ends a container as engines really do it: `die` is announced, the next list still shows it
+    /// running, and the one after that no longer.
+    pub(crate) fn end_late(&self, name: &str) {
+        self.change(|daemon| {
+            daemon.stale = Some(daemon.containers.clone());
+            daemon.end(name);
+        });
+    }
+
+    /// Other containers, of which no event tells.
+    pub(crate) fn set_silently(&self, containers: &[SimulatedContainer]) {
+        self.change(|daemon| daemon.containers = containers.to_vec());
+    }
+
+    /// Something happens to a container that does not change it.
+    pub(crate) fn touch(&self, name: &str) {
+        self.change(|daemon| {
+            let container = daemon.containers.iter().find(|other| other.name == name);
+            let container = container.expect("a known container").clone();
+            daemon.event("update", &container);
+        });
+    }
+
+    pub(crate) fn behave(&self, behaviour: Behaviour) {
+        self.change(|daemon| daemon.behaviour = behaviour);
+    }
+
+    pub(crate) fn close_event_streams(&self) {
+        self.change(|daemon| daemon.streams += 1);
+    }
+
+    pub(crate) fn lists(&self) -> usize {
+        self.shared.lock().lists
+    }
+
+    pub(crate) fn image_inspects(&self) -> usize {
+        self.shared.lock().image_inspects
+    }
+
+    /// Ends as an engine that is shut down: the socket goes, too.
+    pub(crate) fn shut_down(self) {
+        std::fs::remove_file(&self.socket).expect("the daemon's socket");
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Daemon)) {
+        change(&mut self.shared.lock());
+        self.shared.changed.send_replace(());
+    }
+}
+
+impl Drop for SimulatedDaemon {
+    fn drop(&mut self) {
+        self.server.abort();
+        self.close_event_streams();
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Daemon> {
+        self.state
+            .lock()
+            .expect("no test panics while it holds this")
+    }
+}
+
+impl Daemon {
+    fn end(&mut self, name: &str) {
+        let container = self.containers.iter_mut().find(|other| other.name == name);
+        let container = container.expect("a known container");
+        container.state = "exited";
+        container.status = "Exited (0) 1 second ago";
+        let container = container.clone();
+        self.event("die", &container);
+    }
+
+    fn event(&mut self, action: &str, container: &SimulatedContainer) {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("after 1970");
+        let event = json!({
+            "Type": "container",
+            "Action": action,
+            "Actor": {"ID": container.id(), "Attributes": {"name": container.name}},
+            "scope": "local",
+            "time": now.as_secs(),
+        });
+        self.events.push((now.as_secs_f64(), event));
+    }
+}
+
+async fn answer(
+    State(shared): State<Arc<Shared>>,
+    uri: Uri,
+    RawQuery(query): RawQuery,
+) -> Response {
+    // `/v1.41/containers/json`, or `/version` before the version is known.
+    let path = uri.path();
+    let path = match path.strip_prefix("/v1.") {
+        Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
+        None => path.trim_start_matches('/'),
+    };
+    let behaviour = {
+        let mut daemon = shared.lock();
+        daemon.lists += usize::from(path == "containers/json");
+        daemon.image_inspects += usize::from(path.starts_with("images/"));
+        daemon.behaviour
+    };
+    shared.changed.send_replace(());
+    match behaviour {
+        Behaviour::Answers => {}
+        Behaviour::Hangs => std::future::pending().await,
+        Behaviour::HangsMidBody => return beginning_of_a_body().into_response(),
+        Behaviour::TalksGarbage => return "\u{0}garbage".into_response(),
+        Behaviour::Fails => {
+            let body = r#"{"message": "the engine is unwell"}"#;
+            return (StatusCode::INTERNAL_SERVER_ERROR, body).into_response();
+        }
+    }
+    match path {
+        "version" => json!({"ApiVersion": "1.41", "MinAPIVersion": "1.12"})
+            .to_string()
+            .into_response(),
+        "containers/json" => list(&shared).into_response(),
+        "events" => events(shared, &query.unwrap_or_default()).into_response(),
+        _ if path.starts_with("images/") => json!({
+            "Id": "sha256:app",
+            "Config": {"ExposedPorts": {"9000/tcp": {}, "53/udp": {}}},
+        })
+        .to_string()
+        .into_response(),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn list(shared: &Shared) -> String {
+    let mut daemon = shared.lock();
+    let stale = daemon.stale.take();
+    let listed = stale.as_ref().unwrap_or(&daemon.containers);
+    Value::from_iter(listed.iter().map(SimulatedContainer::summary)).to_string()
+}
+
+/// What happened since the asked moment, and then what happens, until the stream is closed.
+fn events(shared: Arc<Shared>, query: &str) -> Body {
+    let since = query
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("since="));
+    let since: f64 = since.and_then(|text| text.parse().ok()).expect("a moment");
+    let began = shared.lock().streams;
+    let changed = shared.changed.subscribe();
+    let stream = stream::unfold(
+        (shared, changed, 0),
+        move |(shared, mut changed, mut next)| async move {
+            loop {
+                let event = {
+                    let daemon = shared.lock();
+                    if daemon.streams != began {
+                        return None;
+                    }
+                    daemon.events.get(next).cloned()
+                };
+                match event {
+                    Some((moment, event)) => {
+                        next += 1;
+                        if moment >= since {
+                            let line = Bytes::from(format!("{event}\n"));
+                            return Some((Ok::<_, std::io::Error>(line), (shared, changed, next)));
+                        }
+                    }
+                    None => changed.changed().await.ok()?,
+                }
+            }
+        },
+    );
+    Body::from_stream(stream)
+}
+
+fn beginning_of_a_body() -> Body {
+    let beginning = stream::once(async { Ok::<_, std::io::Error>(Bytes::from("[{\"Id\": \"")) });
+    Body::from_stream(futures_util::StreamExt::chain(beginning, stream::pending()))
+}
