@@ -1,1 +1,221 @@
-//! To come.
+//! Infra → the files of a bundle. Pure: the templates are compiled in, and the same infra gives
+//! the same bytes. No secret is rendered: a token is only ever named by its file.
+
+mod binds;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+
+use crate::bundle::Bind;
+use crate::context::Infra;
+use crate::context::value::{AcmeCaServer, BaseDomain};
+use crate::layout;
+use crate::traefik::entrypoint::{Entrypoint, Listener};
+
+pub use binds::binds;
+
+/// The templates, by the names of the files that they become.
+const TEMPLATES: [(&str, &str); 6] = [
+    (
+        layout::TRAEFIK_YML,
+        include_str!("../../templates/traefik.yml"),
+    ),
+    (
+        layout::ROUTER_ENV,
+        include_str!("../../templates/router.env"),
+    ),
+    (
+        layout::PROXY_SERVICE,
+        include_str!("../../templates/rediacc-proxy.service"),
+    ),
+    (
+        layout::ROUTER_SERVICE,
+        include_str!("../../templates/rediacc-router.service"),
+    ),
+    (
+        layout::ROUTER_SOCKET,
+        include_str!("../../templates/rediacc-router.socket"),
+    ),
+    (
+        layout::SYSUSERS_CONF,
+        include_str!("../../templates/sysusers.conf"),
+    ),
+];
+
+/// Renders a machine's files, by their names in a generation.
+pub fn render(infra: &Infra) -> Result<BTreeMap<String, String>, RenderError> {
+    let values = Value::from(Serde(Values::of(infra)?));
+    let environment = environment()?;
+    TEMPLATES
+        .into_iter()
+        .map(|(name, template)| {
+            let text = environment.render_named_str(name, template, values.clone())?;
+            Ok((name.to_owned(), text))
+        })
+        .collect()
+}
+
+fn environment() -> Result<Environment<'static>, minijinja::Error> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Escaping is written where it is wanted: the file names would turn JSON's on by themselves.
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_syntax(
+        // A line that holds only a block leaves no line behind.
+        SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .keep_trailing_newline(true)
+            .build()?,
+    );
+    Ok(environment)
+}
+
+/// Why a machine's files cannot be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// Neither IPv4 nor IPv6: there would be nothing to listen on.
+    #[error("there is no address for Traefik to listen on")]
+    NoAddress,
+    /// A token, but no ACME account to use it for.
+    #[error("there is a Cloudflare token, but no e-mail address for the certificates' account")]
+    TokenWithoutEmail,
+    /// A template is wrong: a defect of ours.
+    #[error("a template cannot be rendered: {0}")]
+    Template(#[from] minijinja::Error),
+}
+
+impl RenderError {
+    /// The options of `set-infra` that would mend it; none for a defect of ours.
+    pub fn missing_options(&self) -> Option<&'static str> {
+        match self {
+            Self::NoAddress => Some("--public-ipv4 ADDRESS"),
+            Self::TokenWithoutEmail => Some("--cert-email ADDRESS"),
+            Self::Template(_) => None,
+        }
+    }
+}
+
+/// What the templates may use.
+#[derive(Debug, Serialize)]
+struct Values<'a> {
+    binds: Vec<BindValues>,
+    entrypoints: String,
+    acme: Option<Acme<'a>>,
+    token: bool,
+    base_domain: Option<&'a str>,
+    auto_routes: &'static str,
+    dynamic_ports: Option<String>,
+    listen: String,
+    routes_url: String,
+    ping_address: String,
+    current: &'static str,
+    dynamic_dir: &'static str,
+    acme_storage: &'static str,
+    router_state_dir: &'static str,
+    socket_dir: &'static str,
+}
+
+impl<'a> Values<'a> {
+    fn of(infra: &'a Infra) -> Result<Self, RenderError> {
+        let binds = binds(infra);
+        if binds.is_empty() {
+            return Err(RenderError::NoAddress);
+        }
+        let acme = Acme::of(infra, &binds)?;
+        let names: Vec<String> = binds
+            .iter()
+            .map(|bind| bind.entrypoint.to_string())
+            .collect();
+        let (first, last) = layout::DYNAMIC_PORTS;
+        Ok(Self {
+            binds: binds
+                .iter()
+                .map(|bind| BindValues::of(bind, acme.is_some()))
+                .collect(),
+            entrypoints: names.join(","),
+            acme,
+            token: infra.cf_dns_token.is_some(),
+            base_domain: infra.base_domain.as_ref().map(BaseDomain::as_str),
+            auto_routes: if infra.auto_routes { "on" } else { "off" },
+            dynamic_ports: infra.default_ports.then(|| format!("{first}-{last}")),
+            listen: layout::ROUTE_SERVER.to_string(),
+            routes_url: format!("http://{}/routes.yaml", layout::ROUTE_SERVER),
+            ping_address: layout::TRAEFIK_PING.to_string(),
+            current: layout::CURRENT,
+            dynamic_dir: layout::DYNAMIC_DIR,
+            acme_storage: layout::ACME_STORAGE,
+            router_state_dir: layout::ROUTER_STATE_DIR,
+            socket_dir: layout::SOCKET_DIR,
+        })
+    }
+}
+
+/// The certificate resolver, as the template sees it.
+#[derive(Debug, Serialize)]
+struct Acme<'a> {
+    resolver: &'static str,
+    email: &'a str,
+    ca_server: Option<&'a str>,
+    dns_challenge: bool,
+    http_entrypoint: Option<String>,
+}
+
+impl<'a> Acme<'a> {
+    /// With a token DNS-01, with an e-mail address alone HTTP-01, with neither no resolver.
+    fn of(infra: &'a Infra, binds: &[Bind]) -> Result<Option<Self>, RenderError> {
+        let Some(email) = &infra.cert_email else {
+            return match infra.cf_dns_token {
+                Some(_) => Err(RenderError::TokenWithoutEmail),
+                None => Ok(None),
+            };
+        };
+        let web = binds
+            .iter()
+            .find(|bind| bind.entrypoint.listener == Listener::Web);
+        Ok(Some(Self {
+            resolver: layout::CERT_RESOLVER,
+            email: email.as_str(),
+            ca_server: infra.acme_ca_server.as_ref().map(AcmeCaServer::as_str),
+            dns_challenge: infra.cf_dns_token.is_some(),
+            http_entrypoint: web.map(|bind| bind.entrypoint.to_string()),
+        }))
+    }
+}
+
+/// One entry point, as the template sees it.
+#[derive(Debug, Serialize)]
+struct BindValues {
+    name: String,
+    address: String,
+    is_http: bool,
+    is_default: bool,
+    redirect_to: Option<String>,
+}
+
+impl BindValues {
+    fn of(bind: &Bind, has_resolver: bool) -> Self {
+        let Entrypoint { listener, family } = bind.entrypoint;
+        let secure = Entrypoint::new(Listener::WebSecure, family).to_string();
+        let socket = SocketAddr::new(bind.address, listener.port());
+        let suffix = if listener.is_udp() { "/udp" } else { "" };
+        let home = if has_resolver {
+            Listener::WebSecure
+        } else {
+            Listener::Web
+        };
+        Self {
+            name: bind.entrypoint.to_string(),
+            address: format!("{socket}{suffix}"),
+            is_http: matches!(listener, Listener::Web | Listener::WebSecure),
+            // Without certificates there is nothing on 443 to send anybody to.
+            is_default: listener == home,
+            redirect_to: (listener == Listener::Web && has_resolver).then_some(secure),
+        }
+    }
+}
