@@ -1,2 +1,38 @@
-//! x
-fn main() {}
+//! `renet`: everything that happens on the machine. Parse, run, report, exit code; nothing else.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use rediacc::{machine, route_server};
+
+/// What happens on the machine: routes of containers, and what `rdc` pushes.
+#[derive(Parser)]
+#[command(name = "renet", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve Traefik the routes of all running containers
+    RouteServer(Box<route_server::Options>),
+    /// What a push does on the machine; `rdc context push-infra` runs it
+    #[command(subcommand)]
+    Infra(machine::Command),
+}
+
+fn main() -> ExitCode {
+    let Arguments { command } = Arguments::parse();
+    let result = match command {
+        Command::RouteServer(options) => route_server::run(&options),
+        Command::Infra(command) => return machine::run(command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

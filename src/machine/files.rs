@@ -1,0 +1,98 @@
+//! Files that are either as they were or as they should be: each is written beside its place,
+//! synced, and renamed over it.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use tempfile::Builder;
+
+use super::failed;
+use crate::bundle::Failure;
+
+/// Writes a file as a whole, or leaves what is there.
+pub(super) fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
+    let parent = parent(path)?;
+    let write = || -> io::Result<()> {
+        let mut file = Builder::new()
+            .prefix(".rediacc-")
+            .permissions(Permissions::from_mode(mode))
+            .tempfile_in(parent)?;
+        file.write_all(content)?;
+        // The umask took its part of the mode when the file was made.
+        file.as_file()
+            .set_permissions(Permissions::from_mode(mode))?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        sync_dir(parent)
+    };
+    write().map_err(|error| failed(format!("cannot write {}: {error}", path.display())))
+}
+
+/// Points a symlink at a target; what was there is replaced by one rename.
+pub(super) fn link(path: &Path, target: &Path) -> Result<(), Failure> {
+    let parent = parent(path)?;
+    let write = || -> io::Result<()> {
+        let made = Builder::new()
+            .prefix(".rediacc-")
+            .make_in(parent, |name| symlink(target, name))?;
+        made.persist(path)?;
+        sync_dir(parent)
+    };
+    write().map_err(|error| {
+        failed(format!(
+            "cannot link {} to {}: {error}",
+            path.display(),
+            target.display()
+        ))
+    })
+}
+
+/// Makes a folder with its parents, readable for all; one that is there stays as it is.
+pub(super) fn make_dir(path: &Path) -> Result<(), Failure> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path)
+        .map_err(|error| {
+            failed(format!(
+                "cannot make the folder {}: {error}",
+                path.display()
+            ))
+        })
+}
+
+/// A file's content; none where there is no such file.
+pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
+    if_there(fs::read(path))
+        .map_err(|error| failed(format!("cannot read {}: {error}", path.display())))
+}
+
+/// Where a symlink points; none where there is no symlink.
+pub(super) fn read_link(path: &Path) -> Result<Option<PathBuf>, Failure> {
+    match fs::read_link(path) {
+        // A file that is no symlink.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(None),
+        answer => if_there(answer)
+            .map_err(|error| failed(format!("cannot read the link {}: {error}", path.display()))),
+    }
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+fn if_there<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
+    match answer {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn parent(path: &Path) -> Result<&Path, Failure> {
+    path.parent()
+        .ok_or_else(|| failed(format!("{} has no folder", path.display())))
+}
