@@ -1,1 +1,178 @@
-//! To come.
+//! `rdc`'s commands: what they are called, and one file a verb that does it.
+//!
+//! The only place of `rdc` that prints, asks, and chooses exit codes. What a command works on
+//! (the store, the terminal, the options for all) comes in as a `Session`.
+
+mod completions;
+mod context;
+mod failure;
+mod man;
+mod output;
+mod prompt;
+mod session;
+mod table;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{ArgAction, Args, ColorChoice, CommandFactory as _, FromArgMatches as _};
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::context::value::ContextName;
+use failure::{Exit, Failure};
+use output::{Format, Output};
+use session::Session;
+
+/// Makes services in isolated Docker daemons reachable from the internet.
+///
+/// Declare a machine once, then push:
+///
+///     rdc context create-local default --ssh-key ~/.ssh/id_ed25519
+///     rdc context add-machine server-1 --ip 203.0.113.50 --user root
+///     rdc context set-infra server-1 --public-ipv4 203.0.113.50 --base-domain example.com
+///     rdc context push-infra server-1
+#[derive(Debug, Parser)]
+#[command(name = "rdc", version, verbatim_doc_comment, propagate_version = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// The options of every command.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// The context to work on
+    #[arg(long, global = true, value_name = "NAME", default_value = "default")]
+    #[arg(env = "REDIACC_CONTEXT", hide_env_values = true)]
+    context: ContextName,
+    /// Answer with one JSON object on standard output, errors too
+    #[arg(long, global = true)]
+    json: bool,
+    /// Print results, warnings and errors only
+    #[arg(long, short, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Say more of what is done (twice: all of it)
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    verbose: u8,
+    /// When to use colours; also off where NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: When,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "one is made a run")]
+enum Command {
+    /// Declare machines and what they serve, and bring it to them
+    #[command(subcommand)]
+    Context(context::ContextCommand),
+    /// Print the completions of a shell
+    Completions(completions::Completions),
+    /// Write the manual pages into a folder
+    Man(man::Man),
+}
+
+/// Runs `rdc` with the arguments of the process, and answers how it ended.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let hints = Early::of(&arguments);
+    let cli = match parse(&arguments, hints.color) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error, hints).into(),
+    };
+    let Cli { global, command } = cli;
+    let output = Output::new(
+        if global.json {
+            Format::Json
+        } else {
+            Format::Human
+        },
+        global.quiet,
+        global.verbose,
+        global.color,
+    );
+    let done = Session::new(output, global.context).and_then(|session| match command {
+        Command::Context(command) => command.run(&session),
+        Command::Completions(command) => command.run(),
+        Command::Man(command) => command.run(&session),
+    });
+    match done {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+/// The command line as clap knows it, for completions and manual pages.
+fn command() -> clap::Command {
+    Cli::command()
+}
+
+fn parse(arguments: &[OsString], color: When) -> Result<Cli, clap::Error> {
+    let color = match color {
+        When::Auto => ColorChoice::Auto,
+        When::Always => ColorChoice::Always,
+        When::Never => ColorChoice::Never,
+    };
+    let matches = command().color(color).try_get_matches_from(arguments)?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// What a command line that clap refuses still says about how to answer.
+#[derive(Clone, Copy)]
+struct Early {
+    json: bool,
+    color: When,
+}
+
+impl Early {
+    fn of(arguments: &[OsString]) -> Self {
+        let words: Vec<&str> = arguments
+            .iter()
+            .filter_map(|word| word.to_str())
+            .take_while(|word| *word != "--")
+            .collect();
+        let color = words.iter().enumerate().find_map(|(at, word)| match *word {
+            "--color" => words.get(at + 1).copied(),
+            word => word.strip_prefix("--color="),
+        });
+        Self {
+            json: words.contains(&"--json"),
+            color: color
+                .and_then(|word| When::from_str(word, false).ok())
+                .unwrap_or(When::Auto),
+        }
+    }
+}
+
+/// Answers a wrong command line, or the question for help.
+fn usage(error: &clap::Error, hints: Early) -> Exit {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            // A reader that went away is no failure.
+            let _ = error.print();
+            Exit::Done
+        }
+        _ if hints.json => {
+            Output::new(Format::Json, false, 0, hints.color).failure(&Failure::usage(error));
+            Exit::Invalid
+        }
+        _ => {
+            let _ = error.print();
+            Exit::Invalid
+        }
+    }
+}

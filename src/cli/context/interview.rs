@@ -1,0 +1,108 @@
+//! The questions of `set-infra` on a terminal: what is stored stands there to be edited, and a
+//! field that is emptied is unset.
+
+use dialoguer::{Confirm, Input, Password};
+
+use crate::cli::failure::Failure;
+use crate::cli::prompt::broken_off;
+use crate::context::Infra;
+use crate::context::value::{
+    BaseDomain, CertEmail, InvalidValue, PortList, TokenSource, host_ipv4, host_ipv6,
+};
+
+use super::infra_change::Field;
+use super::infra_options::{Given, Switch};
+
+/// Asks for what most machines need, and fills in what was changed.
+pub(crate) fn ask(stored: &Infra, given: &mut Given) -> Result<(), Failure> {
+    let shown = |value: Option<String>| value.unwrap_or_default();
+    let mut unset = Vec::new();
+    let mut edit = |field, question, stored: String, check: Check| {
+        let answer = line(question, &stored, check)?;
+        if answer.is_empty() && !stored.is_empty() {
+            unset.push(field);
+        }
+        Ok::<_, Failure>((!answer.is_empty() && answer != stored).then_some(answer))
+    };
+    given.public_ipv4 = edit(
+        Field::PublicIpv4,
+        "public IPv4 address",
+        shown(stored.public_ipv4.map(|a| a.to_string())),
+        |text| host_ipv4(text).map(drop),
+    )?;
+    given.public_ipv6 = edit(
+        Field::PublicIpv6,
+        "public IPv6 address",
+        shown(stored.public_ipv6.map(|a| a.to_string())),
+        |text| host_ipv6(text).map(drop),
+    )?;
+    given.base_domain = edit(
+        Field::BaseDomain,
+        "base domain",
+        shown(stored.base_domain.as_ref().map(ToString::to_string)),
+        |text| text.parse::<BaseDomain>().map(drop),
+    )?;
+    given.cert_email = edit(
+        Field::CertEmail,
+        "e-mail address for certificates",
+        shown(stored.cert_email.as_ref().map(ToString::to_string)),
+        |text| text.parse::<CertEmail>().map(drop),
+    )?;
+    given.tcp_ports = edit(
+        Field::TcpPorts,
+        "further TCP ports",
+        stored.tcp_ports.to_string(),
+        |text| text.parse::<PortList>().map(drop),
+    )?;
+    given.udp_ports = edit(
+        Field::UdpPorts,
+        "further UDP ports",
+        stored.udp_ports.to_string(),
+        |text| text.parse::<PortList>().map(drop),
+    )?;
+    given.unset = unset;
+    given.cf_dns_token = token(stored.cf_dns_token.as_ref())?.map(Into::into);
+    let auto_routes = Confirm::new()
+        .with_prompt("automatic routes for containers without traefik labels")
+        .default(stored.auto_routes)
+        .interact()
+        .map_err(|error| broken_off(&error))?;
+    // Always given: an interview that changes nothing is still an answer.
+    given.auto_routes = Some(if auto_routes { Switch::On } else { Switch::Off });
+    Ok(())
+}
+
+type Check = fn(&str) -> Result<(), InvalidValue>;
+
+fn line(question: &str, stored: &str, check: Check) -> Result<String, Failure> {
+    let answer: String = Input::new()
+        .with_prompt(question)
+        .with_initial_text(stored)
+        .allow_empty(true)
+        .validate_with(|text: &String| match text.trim() {
+            "" => Ok(()),
+            text => check(text).map_err(|error| format!("{error}; give {}", error.valid())),
+        })
+        .interact_text()
+        .map_err(|error| broken_off(&error))?;
+    Ok(answer.trim().to_owned())
+}
+
+fn token(stored: Option<&TokenSource>) -> Result<Option<String>, Failure> {
+    let prompt = match stored {
+        Some(stored) => format!("Cloudflare API token (empty keeps {stored})"),
+        None => "Cloudflare API token (empty for none)".to_owned(),
+    };
+    let answer = Password::new()
+        .with_prompt(prompt)
+        .allow_empty_password(true)
+        .validate_with(|text: &String| match text.trim() {
+            "" => Ok(()),
+            // A reference may be relative here; it is checked when all is.
+            text if text.starts_with("file:") => Ok(()),
+            text => text.parse::<TokenSource>().map(drop),
+        })
+        .interact()
+        .map_err(|error| broken_off(&error))?;
+    Ok((!answer.trim().is_empty()).then_some(answer))
+}

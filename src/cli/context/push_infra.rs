@@ -1,0 +1,254 @@
+//! `rdc context push-infra`: brings what was declared to a machine.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::progress::Progress;
+use super::render_infra::{infra, unrenderable};
+use crate::bundle::{Bundle, FailureKind, Report, Step, Token};
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::session::Session;
+use crate::context::value::{MachineName, TokenSource};
+use crate::context::{Context, Infra, Machine, Reach};
+use crate::layout;
+use crate::push::{Delivery, Program, ProgramError, PushError};
+use crate::remote::{ConnectCause, Remote, RemoteError};
+use crate::render::{binds, render};
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct PushInfra {
+    /// The machine to bring up to date
+    #[arg(value_name = "MACHINE")]
+    machine: MachineName,
+    /// Print what would be done, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// The Traefik to bring; without it the machine goes on with the one it has
+    #[arg(long, value_name = "PATH")]
+    traefik_binary: Option<PathBuf>,
+}
+
+impl PushInfra {
+    pub(crate) fn run(self, session: &Session) -> Result<Exit, Failure> {
+        let context = session.load()?;
+        let infra = infra(&context, &self.machine)?;
+        let delivery = self.delivery(&context, infra)?;
+        let report = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the runtime")?
+            .block_on(self.deliver(session, &context, &delivery))?;
+        self.report(session, &report);
+        Ok(Exit::Done)
+    }
+
+    /// Puts together what the push brings.
+    fn delivery(&self, context: &Context, infra: &Infra) -> Result<Delivery, Failure> {
+        let files = render(infra).map_err(|error| unrenderable(&self.machine, &error))?;
+        let token = infra
+            .cf_dns_token
+            .as_ref()
+            .map(TokenSource::resolve)
+            .transpose()?;
+        let renet = Program::read(layout::RENET, &renet_path(context)?)
+            .map_err(|error| no_renet(&error))?;
+        let traefik = match &self.traefik_binary {
+            Some(path) => Some(Program::read(layout::TRAEFIK, path).map_err(|error| {
+                Failure::caused(Exit::Invalid, &error).hint("give --traefik-binary a Traefik")
+            })?),
+            None => None,
+        };
+        let bundle = Bundle {
+            files,
+            cf_dns_token: token.map(Token),
+            binds: binds(infra).into_iter().collect(),
+            renet: renet.remote_path().into(),
+            traefik: traefik.as_ref().map(|traefik| traefik.remote_path().into()),
+        };
+        Ok(Delivery {
+            bundle,
+            renet,
+            traefik,
+        })
+    }
+
+    async fn deliver(
+        &self,
+        session: &Session,
+        context: &Context,
+        delivery: &Delivery,
+    ) -> Result<Report, Failure> {
+        let machine = context.machine(&self.machine)?;
+        if machine.host_keys.is_empty() && machine.reach != Reach::Local {
+            return Err(Failure::new(
+                Exit::Unreachable,
+                format!("no host key of machine `{}` is trusted yet", self.machine),
+            )
+            .hint(format!("run `rdc context scan-keys {}`", self.machine)));
+        }
+        let mut progress = Progress::new(&session.output, &self.machine.to_string());
+        let push = async {
+            progress.connecting();
+            let remote = Remote::connect(&self.machine, machine, &context.ssh_key).await?;
+            let done = if self.dry_run {
+                delivery.dry_run(&remote, &mut progress).await
+            } else {
+                delivery.push(&remote, &mut progress).await
+            };
+            remote.close().await;
+            done
+        };
+        let done = tokio::select! {
+            done = push => done.map_err(|error| self.failure(session, machine, error)),
+            _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted").hint(
+                format!(
+                    "what the machine had begun it brings to an end; run `rdc context push-infra {}` again",
+                    self.machine
+                ),
+            )),
+        };
+        progress.end();
+        done
+    }
+
+    fn report(&self, session: &Session, report: &Report) {
+        for warning in &report.warnings {
+            session.output.warn(warning);
+        }
+        let json = serde_json::json!({
+            "machine": self.machine,
+            "dry_run": self.dry_run,
+            "changed": !report.steps.is_empty(),
+            "generation": report.generation,
+            "steps": report.steps,
+        });
+        session.output.result(&json, || self.in_words(report));
+    }
+
+    fn in_words(&self, report: &Report) -> String {
+        let name = &self.machine;
+        let generation = report
+            .generation
+            .map_or(String::new(), |n| format!(" (generation {n})"));
+        if report.steps.is_empty() {
+            return format!("{name} is up to date{generation}: nothing changed, nothing restarted");
+        }
+        if self.dry_run {
+            let steps: String = report
+                .steps
+                .iter()
+                .map(|step| format!("  {step}\n"))
+                .collect();
+            return format!(
+                "{name} would be changed:\n{steps}nothing was changed: this was a dry run"
+            );
+        }
+        let done = |word: &str, which: fn(&Step) -> Option<&String>| {
+            let units: Vec<&str> = report
+                .steps
+                .iter()
+                .filter_map(which)
+                .map(String::as_str)
+                .collect();
+            (!units.is_empty()).then(|| format!("{word} {}", units.join(", ")))
+        };
+        let started = done("started", |step| match step {
+            Step::Start { unit } => Some(unit),
+            _ => None,
+        });
+        let restarted = done("restarted", |step| match step {
+            Step::Restart { unit } => Some(unit),
+            _ => None,
+        });
+        let done: Vec<String> = started.into_iter().chain(restarted).collect();
+        let done = if done.is_empty() {
+            "restarted nothing".to_owned()
+        } else {
+            done.join("; ")
+        };
+        format!("{name} is up to date{generation}: {done}")
+    }
+
+    fn failure(&self, session: &Session, machine: &Machine, error: PushError) -> Failure {
+        let name = &self.machine;
+        match error {
+            PushError::Machine(failure) => {
+                for line in &failure.journal {
+                    session.output.note(&format!("  | {line}"));
+                }
+                let exit = match failure.kind {
+                    FailureKind::Failed => Exit::Failed,
+                    FailureKind::Locked => Exit::Locked,
+                    FailureKind::Refused => Exit::Refused,
+                };
+                Failure {
+                    exit,
+                    message: failure.message,
+                    hint: failure.hint,
+                }
+            }
+            PushError::Remote(error) => {
+                let hint = match &error {
+                    RemoteError::Connect {
+                        cause: ConnectCause::HostKey,
+                        ..
+                    } => format!(
+                        "if the machine was set up anew, run `rdc context scan-keys {name}` to see \
+                         and accept its new keys; if not, somebody may be in between"
+                    ),
+                    RemoteError::Connect {
+                        cause: ConnectCause::Login,
+                        ..
+                    } => format!(
+                        "check the user (`rdc context machines`) and that the context's key is in \
+                         its authorized_keys on `{name}`"
+                    ),
+                    RemoteError::Connect {
+                        cause: ConnectCause::Unreachable,
+                        ..
+                    } => "check the address and the port with `rdc context machines`".to_owned(),
+                    RemoteError::Lost { .. } => format!(
+                        "what the machine had begun it brings to an end; run `rdc context push-infra \
+                         {name}` again to see"
+                    ),
+                    RemoteError::Local { .. } => "check that `ssh` is installed".to_owned(),
+                };
+                Failure::caused(Exit::Unreachable, &error).hint(hint)
+            }
+            PushError::Sudo(_) => {
+                let user = match &machine.reach {
+                    Reach::Ssh { user, .. }
+                    | Reach::SshConfig {
+                        user: Some(user), ..
+                    } => user.as_str(),
+                    Reach::SshConfig { user: None, .. } | Reach::Local => "USER",
+                };
+                Failure::caused(Exit::Refused, &error).hint(format!(
+                    "log in as root, or add to /etc/sudoers.d/rediacc on the machine: \
+                     {user} ALL=(ALL) NOPASSWD: ALL"
+                ))
+            }
+            PushError::Architecture { .. } => Failure::caused(Exit::Refused, &error).hint(
+                "name a `renet` for the machine with `rdc context create-local … --renet-path`, \
+                 and a Traefik with --traefik-binary",
+            ),
+            error => Failure::caused(Exit::Failed, &error),
+        }
+    }
+}
+
+/// The `renet` to bring: the context's, else the one beside `rdc`.
+fn renet_path(context: &Context) -> Result<PathBuf, Failure> {
+    if let Some(path) = &context.renet_path {
+        return Ok(path.clone());
+    }
+    let own = std::env::current_exe().context("cannot tell where `rdc` is")?;
+    Ok(own.parent().unwrap_or(Path::new("/")).join(layout::RENET))
+}
+
+fn no_renet(error: &ProgramError) -> Failure {
+    Failure::caused(Exit::Failed, error).hint(
+        "`renet` belongs beside `rdc`; or name one with `rdc context create-local … --renet-path`",
+    )
+}

@@ -1,0 +1,166 @@
+//! What `push-infra` refuses before it reaches a machine, and what `renet infra apply` refuses
+//! before it touches one. Pushes that work are in `end_to_end`.
+
+use std::fs;
+use std::net::TcpListener;
+
+use assert_cmd::Command;
+
+use crate::rdc::{Answer, Rdc};
+
+/// A key that is well-formed and nobody's.
+const HOST_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKWq1j/P/nJYvTYLyPamQqfts5HvuDIDnCAeTIy4b82T";
+
+#[test]
+fn what_is_missing_is_named_with_the_command_that_mends_it() {
+    let rdc = Rdc::with_machine();
+    let refused = |words: &[&str], code: i32, message: &str, hint: &str| {
+        let answer = rdc.run(words).code(code);
+        assert!(answer.stderr.contains(message), "{}", answer.stderr);
+        assert!(answer.stderr.contains(hint), "{}", answer.stderr);
+        assert_eq!(answer.stdout, "");
+    };
+    let push = ["context", "push-infra", "server-1"];
+    refused(
+        &push,
+        2,
+        "`server-1` has no infrastructure settings",
+        "rdc context set-infra server-1",
+    );
+
+    rdc.run(&[
+        "context",
+        "set-infra",
+        "server-1",
+        "--base-domain",
+        "example.com",
+    ])
+    .done();
+    refused(
+        &push,
+        2,
+        "no address for Traefik to listen on",
+        "--public-ipv4",
+    );
+
+    let token = [
+        "--public-ipv4",
+        "203.0.113.50",
+        "--cf-dns-token",
+        "cmd:exit 3",
+    ];
+    rdc.run(&[&["context", "set-infra", "server-1"], &token[..]].concat())
+        .done();
+    refused(&push, 2, "no e-mail address", "--cert-email");
+
+    rdc.run(&[
+        "context",
+        "set-infra",
+        "server-1",
+        "--cert-email",
+        "admin@example.com",
+    ])
+    .done();
+    refused(&push, 1, "cmd:exit 3", "--cf-dns-token-file");
+
+    rdc.run(&[
+        "context",
+        "set-infra",
+        "server-1",
+        "--unset",
+        "cf-dns-token",
+    ])
+    .done();
+    let text = rdc.path("traefik");
+    fs::write(&text, "#!/bin/sh\n").expect("it is written");
+    let text = text.to_str().expect("a plain path");
+    let with_text = [&push[..], &["--traefik-binary", text]].concat();
+    refused(&with_text, 2, "is not a Linux program", "--traefik-binary");
+
+    refused(
+        &push,
+        4,
+        "no host key of machine `server-1`",
+        "rdc context scan-keys server-1",
+    );
+    refused(
+        &["context", "push-infra", "server-2"],
+        2,
+        "no machine `server-2`",
+        "server-1",
+    );
+}
+
+#[test]
+fn a_machine_that_cannot_be_reached_is_exit_4_also_in_json() {
+    let rdc = Rdc::with_machine();
+    // Bound and not listened on: connections are refused, and nobody else can take the port.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener
+        .local_addr()
+        .expect("its address")
+        .port()
+        .to_string();
+    drop(listener);
+    rdc.run(&["context", "remove-machine", "server-1"]).done();
+    let way = [
+        "--ip",
+        "127.0.0.1",
+        "--user",
+        "root",
+        "--port",
+        &port,
+        "--no-scan",
+    ];
+    rdc.run(&[&["context", "add-machine", "server-1"], &way[..]].concat())
+        .done();
+    rdc.run(&[
+        "context",
+        "set-infra",
+        "server-1",
+        "--public-ipv4",
+        "203.0.113.50",
+    ])
+    .done();
+    let file = rdc.file("default");
+    let text = rdc.text().replace(
+        "[machines.server-1]",
+        &format!("[machines.server-1]\nhost_keys = [\"{HOST_KEY}\"]"),
+    );
+    fs::write(&file, text).expect("it is written");
+
+    let answer = rdc.run(&["context", "push-infra", "server-1"]).code(4);
+    assert!(
+        answer
+            .stderr
+            .contains("cannot connect to machine `server-1`"),
+        "{}",
+        answer.stderr
+    );
+    assert!(answer.stderr.contains("hint: "), "{}", answer.stderr);
+    let answer = rdc
+        .run(&["--json", "context", "push-infra", "server-1"])
+        .code(4);
+    assert_eq!(answer.json()["error"]["code"], "unreachable");
+}
+
+#[test]
+fn a_bundle_that_cannot_be_read_is_refused_without_quoting_it() {
+    for input in [
+        "",
+        "{",
+        r#"{"cf_dns_token": "s3cret""#,
+        r#"{"files": {}, "s3cret": 1}"#,
+    ] {
+        let mut renet = Command::new(env!("CARGO_BIN_EXE_renet"));
+        let output = renet
+            .args(["infra", "apply"])
+            .write_stdin(input)
+            .output()
+            .expect("it runs");
+        let answer = Answer::from(output).code(6);
+        assert_eq!(answer.json()["failed"]["kind"], "refused");
+        assert!(!answer.all().contains("s3cret"), "{}", answer.all());
+    }
+}
