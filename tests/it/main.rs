@@ -1,1 +1,16 @@
-//! x
+//! The tests that are not beside their code, one binary: on the built programs, and on real
+//! machines.
+
+mod architecture;
+mod cli;
+mod context;
+mod context_infra;
+mod end_to_end;
+mod push;
+mod rdc;
+mod render;
+mod route_server;
+mod route_server_faults;
+mod route_server_process;
+mod simulated_daemon;
+mod test_machine;

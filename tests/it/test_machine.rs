@@ -1,0 +1,112 @@
+//! A real Debian machine for a test: `tests/machine`, taken down again when it is dropped.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// A machine that is up, for as long as this lives.
+pub(crate) struct TestMachine {
+    name: String,
+    env: BTreeMap<String, String>,
+}
+
+impl TestMachine {
+    /// Boots a machine with Docker daemons and the ACME surroundings.
+    pub(crate) fn up(role: &str, daemons: &str) -> Self {
+        // Several test runs may share one host.
+        let name = format!("{role}{}", std::process::id());
+        let mut machine = Self {
+            name,
+            env: BTreeMap::new(),
+        };
+        machine.script(&["up"], &["--daemons", daemons, "--acme"]);
+        machine.env = machine
+            .script(&["env"], &[])
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect();
+        machine
+    }
+
+    /// One of the machine's values: `ADDR`, `SSH_KEY`, `CA_CERT`, `TRAEFIK` …
+    pub(crate) fn env(&self, key: &str) -> &str {
+        self.env
+            .get(key)
+            .unwrap_or_else(|| panic!("tests/machine env has no {key}"))
+    }
+
+    /// Runs a command on the machine as root, and answers what it printed.
+    pub(crate) fn run(&self, words: &[&str]) -> String {
+        self.script(&["run"], words)
+    }
+
+    /// The same, with something on its standard input.
+    pub(crate) fn run_with_input(&self, words: &[&str], input: &str) -> String {
+        let mut child = Self::command(&["run"], &self.name, words)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("tests/machine runs");
+        child
+            .stdin
+            .take()
+            .expect("a pipe")
+            .write_all(input.as_bytes())
+            .expect("it reads");
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{words:?}: {}", output.status);
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// Runs the docker client against a daemon.
+    pub(crate) fn docker(&self, network_id: u32, words: &[&str]) -> String {
+        let id = network_id.to_string();
+        let mut all = vec![id.as_str()];
+        all.extend(words);
+        self.script(&["docker"], &all)
+    }
+
+    fn script(&self, command: &[&str], words: &[&str]) -> String {
+        stdout_of(&mut Self::command(command, &self.name, words))
+    }
+
+    fn command(command: &[&str], name: &str, words: &[&str]) -> Command {
+        let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/machine"));
+        script
+            .args(command)
+            .arg(name)
+            .args(words)
+            .stdin(Stdio::null());
+        script
+    }
+}
+
+impl Drop for TestMachine {
+    fn drop(&mut self) {
+        // A failed test shows what the machine's own programs said.
+        if std::thread::panicking() {
+            for unit in ["rediacc-router.service", "rediacc-proxy.service"] {
+                let journal = ["journalctl", "--no-pager", "--lines=40", "--unit", unit];
+                let _ = Self::command(&["run"], &self.name, &journal).status();
+            }
+        }
+        self.script(&["down"], &[]);
+    }
+}
+
+/// What a program printed; the test ends if it failed.
+pub(crate) fn stdout_of(command: &mut Command) -> String {
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = output;
+    let stderr = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "{command:?}: {status}\n{stderr}");
+    String::from_utf8(stdout).expect("text")
+}
