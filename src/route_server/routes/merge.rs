@@ -34,6 +34,34 @@ pub fn merge<'r>(derived: impl IntoIterator<Item = &'r ContainerRoutes>) -> Rout
 }
 
 impl Routes {
+    /// Adds another repository's routes, whose names are others.
+    pub(super) fn append(&mut self, other: Routes) {
+        let Routes {
+            config,
+            rejections,
+            origins,
+        } = other;
+        let DynamicConfig {
+            http,
+            tcp,
+            udp,
+            tls: Tls { stores: _ },
+        } = config;
+        let whole = &mut self.config;
+        whole.http.routers.extend(http.routers);
+        whole.http.services.extend(http.services);
+        whole.http.middlewares.extend(http.middlewares);
+        whole.tcp.routers.extend(tcp.routers);
+        whole.tcp.services.extend(tcp.services);
+        whole.tcp.middlewares.extend(tcp.middlewares);
+        whole.udp.routers.extend(udp.routers);
+        whole.udp.services.extend(udp.services);
+        self.rejections.extend(rejections);
+        self.origins.http.extend(origins.http);
+        self.origins.tcp.extend(origins.tcp);
+        self.origins.udp.extend(origins.udp);
+    }
+
     fn add(&mut self, one: &ContainerRoutes) {
         // The default store is refused by then, so that there is nothing of TLS to add.
         let DynamicConfig {
