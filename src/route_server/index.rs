@@ -211,12 +211,9 @@ mod tests {
 
     #[test]
     fn a_rule_that_two_repositories_claim_stays_with_the_elder_until_that_goes() {
-        let claim = |id: u32, created: i64| {
+        let claim = |id: u32, created: i64, rule: &str| {
             let mut daemon = daemon(id, &["web"]);
-            let labels = [
-                ("enable", "true"),
-                ("http.routers.w.rule", "Host(`one.example.test`)"),
-            ];
+            let labels = [("enable", "true"), ("http.routers.w.rule", rule)];
             let container = &mut daemon.containers[0];
             container.created = created;
             for (key, value) in labels {
@@ -227,9 +224,15 @@ mod tests {
             daemon
         };
         let mut index = index();
-        index.reset(Path::new("2816"), claim(2816, 2));
+        index.reset(
+            Path::new("2816"),
+            claim(2816, 2, "Host(`one.example.test`)"),
+        );
         assert_eq!(routers(&mut index), ["w-2816"]);
-        index.reset(Path::new("2880"), claim(2880, 1));
+        index.reset(
+            Path::new("2880"),
+            claim(2880, 1, "( Host(\"ONE.example.test\") )"),
+        );
         assert_eq!(routers(&mut index), ["w-2880"]);
         let rejections = index.snapshot().expect("plain data").summary.rejections;
         assert_eq!(rejections.len(), 1);

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::{Age, ContainerRoutes, Problem, Rejection};
 use crate::network::NetworkId;
 use crate::traefik::dynamic::Switch;
+use crate::traefik::rule::Rule;
 
 /// A container with the rules that it claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,9 +77,11 @@ fn claims(one: &ContainerRoutes) -> Vec<Claim> {
     http.chain(tcp).chain(udp).collect()
 }
 
-/// One spelling for all that mean the same.
+/// One spelling for all that mean the same. A rule that cannot be read means nothing to Traefik
+/// either, and is compared as it is.
 fn normal_form(rule: Option<&str>) -> String {
-    rule.unwrap_or_default().trim().to_owned()
+    let rule = rule.unwrap_or_default();
+    Rule::parse(rule).map_or_else(|_| rule.trim().to_owned(), |rule| rule.normal_form())
 }
 
 /// What is claimed at one entry point.
