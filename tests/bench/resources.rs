@@ -68,7 +68,10 @@ pub(crate) fn idle(program: &Program, windows: usize, window: Duration) -> io::R
 
 /// The line about windows without events.
 pub(crate) fn idle_row(measure: String, ours: &Samples, traefik: Option<&Samples>) -> Row {
-    let ratio = traefik.map(|traefik| ours.median() / traefik.median());
+    // A program may sleep through a whole window.
+    let ratio = traefik
+        .map(|traefik| ours.median() / traefik.median())
+        .filter(|ratio| ratio.is_finite());
     Row {
         measure,
         ours: ours.spread(),
