@@ -260,6 +260,7 @@ mod tests {
             cert_resolver: None,
             auto_routes: true,
             allow_internal: false,
+            trusted_repositories: Default::default(),
         })
     }
 
@@ -271,12 +272,15 @@ mod tests {
     }
 
     fn daemon(id: u32, services: &[&str]) -> DaemonContainers {
+        let [_, a, b, c] = id.to_be_bytes();
+        let address = format!("127.{a}.{b}.{}", c + 2);
         let container = |service: &&str| Container {
             id: (*service).to_owned(),
             name: (*service).to_owned(),
             created: 1,
             labels: BTreeMap::from([
                 ("rediacc.service_name".to_owned(), (*service).to_owned()),
+                ("rediacc.service_ip".to_owned(), address.clone()),
                 ("rediacc.service_port".to_owned(), "80".to_owned()),
             ]),
             condition: Condition::Ready,

@@ -179,6 +179,7 @@ mod tests {
             cert_resolver: None,
             auto_routes: true,
             allow_internal: false,
+            trusted_repositories: Default::default(),
         };
         routes([&daemon], &settings)
     }

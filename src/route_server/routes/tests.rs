@@ -9,6 +9,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{RouteSettings, Routes, routes};
+use crate::network::NetworkId;
 use crate::route_server::container::{Address, Condition, Container, DaemonContainers};
 use crate::traefik::dynamic::to_yaml;
 use crate::traefik::entrypoint::{Entrypoint, Family, Listener};
@@ -29,6 +30,7 @@ struct Machine {
     cert_resolver: Option<String>,
     auto_routes: bool,
     allow_internal: bool,
+    trusted: Vec<NetworkId>,
     ipv6: bool,
 }
 
@@ -39,6 +41,7 @@ impl Default for Machine {
             cert_resolver: Some("letsencrypt".to_owned()),
             auto_routes: true,
             allow_internal: false,
+            trusted: Vec::new(),
             ipv6: true,
         }
     }
@@ -153,6 +156,7 @@ fn settings(machine: &Machine) -> RouteSettings {
         cert_resolver: machine.cert_resolver.clone(),
         auto_routes: machine.auto_routes,
         allow_internal: machine.allow_internal,
+        trusted_repositories: machine.trusted.iter().copied().collect(),
     }
 }
 
