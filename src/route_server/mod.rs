@@ -29,6 +29,7 @@ pub mod watch;
 pub mod container;
 pub mod index;
 pub mod options;
+pub mod ports;
 pub mod routes;
 
 use std::io::Write;

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::listing::{Counts, listing};
-use super::options::PortRange;
+use super::ports::PortRange;
 use super::publish::{DaemonState, Publication, View};
 
 /// How long a poll is held while nothing changes. Below Traefik's `pollTimeout` of 10 s.

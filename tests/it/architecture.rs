@@ -30,6 +30,7 @@ const PURE: [&str; 7] = [
     "src/render",
     "src/machine/plan.rs",
     "src/route_server/index.rs",
+    "src/route_server/ports",
     "src/route_server/routes",
 ];
 const IMPURE_WORDS: [&str; 8] = [
