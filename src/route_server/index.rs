@@ -1,33 +1,71 @@
-//! What is known of every daemon, and the routes that follow. Pure: no clock, no files, no tasks.
+//! What is known of every daemon, and the document that follows. Pure: no clock, no files, no
+//! tasks.
 //!
 //! A daemon's part is replaced whole and never patched, so that what is served does not depend on
-//! the order in which things were seen.
+//! the order in which things were seen. What a repository has in the document is kept as text: a
+//! change costs its own repository, and the model of the others is not held in memory.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::container::{Condition, Container, DaemonContainers};
-use super::routes::{ContainerRoutes, RouteSettings, Routes, container_routes, merge};
+use super::container::{Condition, DaemonContainers};
+use super::routes::claims::{Contender, Lost, contenders, contest, give_up};
+use super::routes::document::{Share, Summary, document};
+use super::routes::{
+    ContainerRoutes, RouteSettings, Routes, merge, repositories, repository_routes, routes,
+};
+use crate::network::NetworkId;
 
-/// The containers of all daemons, and what each contributes.
+/// A repository, or none: the daemons outside the socket folder.
+type Repository = Option<NetworkId>;
+
+/// The containers of all daemons, and what each repository has in the document.
 pub struct Index {
-    settings: RouteSettings,
-    daemons: BTreeMap<PathBuf, Daemon>,
+    settings: Arc<RouteSettings>,
+    daemons: BTreeMap<PathBuf, Arc<DaemonContainers>>,
+    contenders: BTreeMap<Repository, Vec<Contender>>,
+    losses: BTreeMap<Repository, Lost>,
+    shares: BTreeMap<Repository, Share>,
+    /// The repositories whose containers changed since the last snapshot.
+    changed: BTreeSet<Repository>,
 }
 
-struct Daemon {
-    known: Arc<DaemonContainers>,
-    /// What each container contributes, in the containers' order.
-    parts: Vec<Arc<ContainerRoutes>>,
+/// What is known at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The document.
+    pub yaml: String,
+    /// How much is in it, and what is not.
+    pub summary: Summary,
+    /// What it was made of.
+    pub known: Known,
+}
+
+/// The containers of all daemons, and what the operator declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    settings: Arc<RouteSettings>,
+    daemons: Vec<Arc<DaemonContainers>>,
+}
+
+impl Known {
+    /// The routes as a model, made anew: it is many times the size of what it is made of.
+    pub fn routes(&self) -> Routes {
+        routes(self.daemons.iter().map(Arc::as_ref), &self.settings)
+    }
 }
 
 impl Index {
     /// Knows no daemon yet.
     pub fn new(settings: RouteSettings) -> Self {
         Self {
-            settings,
+            settings: Arc::new(settings),
             daemons: BTreeMap::new(),
+            contenders: BTreeMap::new(),
+            losses: BTreeMap::new(),
+            shares: BTreeMap::new(),
+            changed: BTreeSet::new(),
         }
     }
 
@@ -39,74 +77,105 @@ impl Index {
         seen: DaemonContainers,
     ) -> Option<Arc<DaemonContainers>> {
         let before = self.daemons.get(socket);
-        if before.is_some_and(|before| *before.known == seen) {
+        if before.is_some_and(|before| **before == seen) {
             return None;
         }
-        // An event changes one container: the labels of the others are not read again.
-        let same = |container: &Container| {
-            let before = before?;
-            let containers = &before.known.containers;
-            let at = containers
-                .binary_search_by(|other| other.id.cmp(&container.id))
-                .ok()?;
-            (containers[at] == *container).then(|| before.parts[at].clone())
-        };
-        let parts = seen.containers.iter().map(|container| {
-            same(container).unwrap_or_else(|| {
-                Arc::new(container_routes(container, seen.network_id, &self.settings))
-            })
-        });
-        let parts = parts.collect();
+        self.changed
+            .extend(before.into_iter().flat_map(|before| repositories(before)));
+        self.changed.extend(repositories(&seen));
         let known = Arc::new(seen);
-        let daemon = Daemon {
-            known: known.clone(),
-            parts,
-        };
-        self.daemons.insert(socket.to_owned(), daemon);
+        self.daemons.insert(socket.to_owned(), known.clone());
         Some(known)
     }
 
     /// Forgets the daemon behind a socket. Returns whether anything was known of it.
     pub fn remove(&mut self, socket: &Path) -> bool {
-        self.daemons.remove(socket).is_some()
+        let Some(before) = self.daemons.remove(socket) else {
+            return false;
+        };
+        self.changed.extend(repositories(&before));
+        true
     }
 
     /// How many containers of a daemon run.
     pub fn running(&self, socket: &Path) -> usize {
         let containers = self.daemons.get(socket).into_iter();
         containers
-            .flat_map(|daemon| &daemon.known.containers)
+            .flat_map(|daemon| &daemon.containers)
             .filter(|container| container.condition != Condition::NotRunning)
             .count()
     }
 
-    /// The routes of all that is known.
-    pub fn routes(&self) -> Routes {
-        let parts = self.daemons.values().flat_map(|daemon| &daemon.parts);
-        merge(parts.map(Arc::as_ref))
+    /// The document of all that is known.
+    pub fn snapshot(&mut self) -> Result<Snapshot, serde_json::Error> {
+        let mut derived: BTreeMap<Repository, Vec<ContainerRoutes>> =
+            std::mem::take(&mut self.changed)
+                .into_iter()
+                .map(|id| (id, self.derive(id)))
+                .collect();
+        for (id, parts) in &derived {
+            self.contenders.insert(*id, contenders(parts));
+        }
+        let losses = contest(&self.contenders);
+        // A change in one repository may give a rule to another one, or take it.
+        for id in losses.keys().chain(self.losses.keys()) {
+            if losses.get(id) != self.losses.get(id) && !derived.contains_key(id) {
+                derived.insert(*id, self.derive(*id));
+            }
+        }
+        for (id, mut parts) in derived {
+            if parts.is_empty() {
+                self.contenders.remove(&id);
+                self.shares.remove(&id);
+                continue;
+            }
+            if let Some(lost) = losses.get(&id) {
+                give_up(&mut parts, lost);
+            }
+            self.shares.insert(id, Share::of(merge(&parts))?);
+        }
+        self.losses = losses;
+        Ok(Snapshot {
+            yaml: document(&self.shares.values()),
+            summary: Summary::of(self.shares.values()),
+            known: self.known(),
+        })
+    }
+
+    fn derive(&self, id: Repository) -> Vec<ContainerRoutes> {
+        repository_routes(id, self.daemons.values().map(Arc::as_ref), &self.settings)
+    }
+
+    fn known(&self) -> Known {
+        Known {
+            settings: self.settings.clone(),
+            daemons: self.daemons.values().cloned().collect(),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::NetworkId;
-    use crate::route_server::container::Address;
+    use serde_json::Value;
+
+    use crate::route_server::container::{Address, Container};
+    use crate::traefik::dynamic::to_yaml;
 
     #[test]
     fn a_daemon_has_the_containers_of_its_last_list_and_no_others() {
         let mut index = index();
         reset(&mut index, 2816, &["web", "api"]);
         reset(&mut index, 2880, &["web"]);
-        assert_eq!(routers(&index), ["api-2816", "web-2816", "web-2880"]);
+        assert_eq!(routers(&mut index), ["api-2816", "web-2816", "web-2880"]);
 
         reset(&mut index, 2816, &["db", "web"]);
-        assert_eq!(routers(&index), ["db-2816", "web-2816", "web-2880"]);
+        assert_eq!(routers(&mut index), ["db-2816", "web-2816", "web-2880"]);
         assert_eq!(index.running(Path::new("2816")), 2);
 
         assert!(index.remove(Path::new("2816")));
         assert!(!index.remove(Path::new("2816")));
-        assert_eq!(routers(&index), ["web-2880"]);
+        assert_eq!(routers(&mut index), ["web-2880"]);
         assert_eq!(index.running(Path::new("2816")), 0);
     }
 
@@ -127,7 +196,7 @@ mod tests {
         reset(&mut one, 2880, &["a"]);
         reset(&mut other, 2880, &["a"]);
         reset(&mut other, 2816, &["a", "b", "c"]);
-        assert_eq!(one.routes(), other.routes());
+        assert_eq!(document_of(&mut one), document_of(&mut other));
     }
 
     #[test]
@@ -137,7 +206,42 @@ mod tests {
         let mut seen = daemon(2816, &["api", "web"]);
         seen.containers[1].condition = Condition::Unhealthy;
         assert!(index.reset(Path::new("2816"), seen).is_some());
-        assert_eq!(routers(&index), ["api-2816"]);
+        assert_eq!(routers(&mut index), ["api-2816"]);
+    }
+
+    #[test]
+    fn a_rule_that_two_repositories_claim_stays_with_the_elder_until_that_goes() {
+        let claim = |id: u32, created: i64, rule: &str| {
+            let mut daemon = daemon(id, &["web"]);
+            let labels = [("enable", "true"), ("http.routers.w.rule", rule)];
+            let container = &mut daemon.containers[0];
+            container.created = created;
+            for (key, value) in labels {
+                container
+                    .labels
+                    .insert(format!("traefik.{key}"), value.to_owned());
+            }
+            daemon
+        };
+        let mut index = index();
+        index.reset(
+            Path::new("2816"),
+            claim(2816, 2, "Host(`one.example.test`)"),
+        );
+        assert_eq!(routers(&mut index), ["w-2816"]);
+        index.reset(
+            Path::new("2880"),
+            claim(2880, 1, "( Host(\"ONE.example.test\") )"),
+        );
+        assert_eq!(routers(&mut index), ["w-2880"]);
+        let rejections = index.snapshot().expect("plain data").summary.rejections;
+        assert_eq!(rejections.len(), 1);
+        assert!(
+            rejections[0].reason.contains("of the repository 2880"),
+            "{rejections:?}"
+        );
+        assert!(index.remove(Path::new("2880")));
+        assert_eq!(routers(&mut index), ["w-2816"]);
     }
 
     fn index() -> Index {
@@ -176,7 +280,22 @@ mod tests {
         }
     }
 
-    fn routers(index: &Index) -> Vec<String> {
-        index.routes().config.http.routers.into_keys().collect()
+    /// The names of the routers in the document, which is the one that the model gives.
+    fn routers(index: &mut Index) -> Vec<String> {
+        let snapshot = index.snapshot().expect("plain data");
+        let routes = snapshot.known.routes();
+        let value = |yaml: &str| -> Value { serde_yaml::from_str(yaml).expect("YAML") };
+        let whole = to_yaml(&routes.config).expect("plain data");
+        assert_eq!(value(&snapshot.yaml), value(&whole));
+        assert_eq!(
+            snapshot.summary.routers.http,
+            routes.config.http.routers.len()
+        );
+        assert_eq!(snapshot.summary.rejections, routes.rejections);
+        routes.config.http.routers.into_keys().collect()
+    }
+
+    fn document_of(index: &mut Index) -> String {
+        index.snapshot().expect("plain data").yaml
     }
 }

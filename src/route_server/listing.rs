@@ -9,34 +9,6 @@ use serde_json::{Map, Value, json};
 use super::routes::{Origin, Routes};
 use crate::traefik::dynamic::{Http, Tcp, Udp};
 
-/// How many there are of each protocol.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Counts {
-    http: usize,
-    tcp: usize,
-    udp: usize,
-}
-
-impl Counts {
-    /// The routers.
-    pub fn routers(routes: &Routes) -> Self {
-        Self {
-            http: routes.config.http.routers.len(),
-            tcp: routes.config.tcp.routers.len(),
-            udp: routes.config.udp.routers.len(),
-        }
-    }
-
-    /// The services.
-    pub fn services(routes: &Routes) -> Self {
-        Self {
-            http: routes.config.http.services.len(),
-            tcp: routes.config.tcp.services.len(),
-            udp: routes.config.udp.services.len(),
-        }
-    }
-}
-
 /// The whole document. The maps of a protocol are there even when they are empty.
 pub fn listing(routes: &Routes) -> Result<Value, serde_json::Error> {
     let Http {
@@ -154,8 +126,6 @@ mod tests {
                 "auto": true,
             }})
         );
-        let (routers, services) = (Counts::routers(&routes), Counts::services(&routes));
-        assert_eq!((routers.http, services.http), (1, 1));
     }
 
     #[test]

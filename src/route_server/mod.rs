@@ -47,7 +47,6 @@ pub use self::options::Options;
 use self::serve::About;
 use self::store::Store;
 use self::supervise::Places;
-use crate::traefik::dynamic::to_yaml;
 
 /// How long the end of the program waits for a disk that hangs.
 const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_millis(100);
@@ -117,8 +116,8 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
 
 async fn print_once(options: &Options) -> anyhow::Result<()> {
     let index = Index::new(options.route_settings());
-    let (routes, silent) = once::routes(&places(options), index).await;
-    std::io::stdout().write_all(to_yaml(&routes.config)?.as_bytes())?;
+    let (document, silent) = once::document(&places(options), index).await;
+    std::io::stdout().write_all(document?.as_bytes())?;
     anyhow::ensure!(
         silent.is_empty(),
         "the routes of {} daemons are missing: {}",

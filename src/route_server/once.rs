@@ -9,12 +9,14 @@ use super::container::{Container, DaemonContainers};
 use super::discover::scan;
 use super::docker::{Engine, EngineError, ImagePorts};
 use super::index::Index;
-use super::routes::Routes;
 use super::supervise::Places;
 use super::watch::FIRST_ATTEMPT;
 
-/// The routes of all daemons that answer, and what the others had to say.
-pub async fn routes(places: &Places, mut index: Index) -> (Routes, Vec<String>) {
+/// The document of all daemons that answer, and what the others had to say.
+pub async fn document(
+    places: &Places,
+    mut index: Index,
+) -> (Result<String, serde_json::Error>, Vec<String>) {
     let found = scan(&places.folder, &places.named);
     let answers = join_all(found.keys().map(|socket| list(socket))).await;
     let mut silent = Vec::new();
@@ -30,7 +32,7 @@ pub async fn routes(places: &Places, mut index: Index) -> (Routes, Vec<String>) 
             Err(error) => silent.push(format!("{}: {error}", path.display())),
         }
     }
-    (index.routes(), silent)
+    (index.snapshot().map(|snapshot| snapshot.yaml), silent)
 }
 
 async fn list(socket: &Path) -> Result<Vec<Container>, EngineError> {

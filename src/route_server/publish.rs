@@ -7,11 +7,12 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use serde::Serialize;
 use tokio::sync::watch;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
-use super::routes::{Rejection, Routes};
+use super::index::{Known, Snapshot};
+use super::routes::Rejection;
+use super::routes::document::Summary;
 use crate::network::NetworkId;
-use crate::traefik::dynamic::to_yaml;
 
 /// Routes as they are served.
 #[derive(Debug)]
@@ -20,8 +21,10 @@ pub struct Publication {
     pub version: u64,
     /// The dynamic configuration: rendered once a change, not once a poll.
     pub yaml: Bytes,
+    /// How much is in it, and what is not.
+    pub summary: Summary,
     /// What it was rendered from.
-    pub routes: Routes,
+    pub known: Known,
 }
 
 /// How one daemon is doing.
@@ -86,37 +89,40 @@ pub fn channel() -> (Publisher, View) {
 }
 
 impl Publisher {
-    /// Publishes routes, if they are others than before. They have to be complete.
-    pub fn routes(&self, routes: Routes) {
-        let yaml = match to_yaml(&routes.config) {
-            Ok(yaml) => Bytes::from(yaml),
-            // Plain data always serializes. If it ever does not, what was there is still right.
-            Err(error) => {
-                error!("cannot render the routes: {error}");
-                return;
-            }
-        };
+    /// Publishes a document, if it is another than before. It has to be complete.
+    pub fn document(&self, snapshot: Snapshot) {
+        let Snapshot {
+            yaml,
+            summary,
+            known,
+        } = snapshot;
         self.publication.send_if_modified(|current| {
             let before = current.as_deref();
-            if before.is_some_and(|before| before.yaml == yaml && before.routes == routes) {
+            let is_same = before.is_some_and(|before| before.yaml == yaml);
+            if before
+                .is_some_and(|before| is_same && before.summary == summary && before.known == known)
+            {
                 return false;
             }
-            let none = Vec::new();
             log_new(
-                before.map_or(&none, |before| &before.routes.rejections),
-                &routes.rejections,
+                before.map_or(&[], |before| &before.summary.rejections),
+                &summary.rejections,
             );
             let version = match before {
-                // Traefik is told of nothing when only a rejection came or went.
-                Some(before) if before.yaml == yaml => before.version,
+                // Traefik is told of nothing when the document is the same to the letter.
+                Some(before) if is_same => before.version,
                 Some(before) => before.version + 1,
                 None => 1,
             };
-            info!(version, bytes = yaml.len(), "routes changed");
+            if !is_same {
+                info!(version, bytes = yaml.len(), "routes changed");
+            }
+            let yaml = Bytes::from(yaml);
             *current = Some(Arc::new(Publication {
                 version,
                 yaml,
-                routes,
+                summary,
+                known,
             }));
             true
         });
@@ -158,44 +164,40 @@ fn log_new(before: &[Rejection], now: &[Rejection]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traefik::dynamic::{DynamicConfig, Router};
+    use crate::route_server::index::Index;
+    use crate::route_server::routes::RouteSettings;
 
     #[test]
     fn only_other_bytes_are_another_version() {
         let (publisher, mut view) = channel();
-        let mut check = |routes: &Routes, version: u64, is_news: bool| {
-            publisher.routes(routes.clone());
+        let mut index = Index::new(RouteSettings::default());
+        let empty = index.snapshot().expect("plain data");
+        let mut check = |snapshot: &Snapshot, version: u64, is_news: bool| {
+            publisher.document(snapshot.clone());
             assert_eq!(view.publication.has_changed().ok(), Some(is_news));
             let published = view.publication.borrow_and_update().clone();
             assert_eq!(published.map(|published| published.version), Some(version));
         };
-        let mut routes = Routes::default();
-        check(&routes, 1, true);
-        check(&routes, 1, false);
+        let mut snapshot = empty;
+        check(&snapshot, 1, true);
+        check(&snapshot, 1, false);
 
-        routes.config = with_router("web");
-        check(&routes, 2, true);
-        check(&routes, 2, false);
+        snapshot.yaml = "http: …".to_owned();
+        check(&snapshot, 2, true);
+        check(&snapshot, 2, false);
 
         // Seen in the listing, while polls are held on.
-        routes.rejections.push(Rejection {
+        snapshot.summary.rejections.push(Rejection {
             container: "web".to_owned(),
             network_id: None,
             label: None,
             reason: "it is wrong".to_owned(),
             hint: None,
         });
-        check(&routes, 2, true);
-        check(&routes, 2, false);
+        check(&snapshot, 2, true);
+        check(&snapshot, 2, false);
 
-        routes.config = with_router("api");
-        check(&routes, 3, true);
-    }
-
-    fn with_router(name: &str) -> DynamicConfig {
-        let mut config = DynamicConfig::default();
-        let routers = &mut config.http.routers;
-        routers.insert(name.to_owned(), Router::default());
-        config
+        snapshot.yaml = "tcp: …".to_owned();
+        check(&snapshot, 3, true);
     }
 }

@@ -15,10 +15,11 @@ use axum::serve::IncomingStream;
 use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::listing::{Counts, listing};
+use super::listing::listing;
 use super::ports::PortRange;
 use super::publish::{DaemonState, Publication, View};
 
@@ -138,12 +139,14 @@ async fn hold(shared: &Shared, sent: u64) {
 }
 
 async fn routes_json(State(shared): State<Shared>) -> Response {
-    match shared.published() {
-        Some(publication) => match listing(&publication.routes) {
-            Ok(listing) => json(StatusCode::OK, &listing),
-            Err(error) => failed(&error),
-        },
-        None => shared.not_complete(),
+    let Some(publication) = shared.published() else {
+        return shared.not_complete();
+    };
+    // Made anew for each question, which people ask: polls are not kept waiting by it.
+    match spawn_blocking(move || listing(&publication.known.routes())).await {
+        Ok(Ok(listing)) => json(StatusCode::OK, &listing),
+        Ok(Err(error)) => failed(&error),
+        Err(error) => failed(&error),
     }
 }
 
@@ -158,16 +161,16 @@ async fn health(State(shared): State<Shared>) -> Response {
         (Some(_), false) => (StatusCode::OK, "degraded"),
         (Some(_), true) => (StatusCode::OK, "ok"),
     };
-    let routes = published.as_ref().map(|published| &published.routes);
+    let summary = published.as_ref().map(|published| &published.summary);
     let body = json!({
         "status": status,
         "version": env!("CARGO_PKG_VERSION"),
         "uptime_seconds": shared.about.started.elapsed().as_secs(),
         "base_domain": shared.about.base_domain,
         "auto_routes": shared.about.auto_routes,
-        "routers": routes.map(Counts::routers).unwrap_or_default(),
-        "services": routes.map(Counts::services).unwrap_or_default(),
-        "rejections": routes.map_or(0, |routes| routes.rejections.len()),
+        "routers": summary.map(|summary| summary.routers).unwrap_or_default(),
+        "services": summary.map(|summary| summary.services).unwrap_or_default(),
+        "rejections": summary.map_or(0, |summary| summary.rejections.len()),
         "daemons": *daemons,
     });
     json(code, &body)
@@ -225,6 +228,6 @@ fn json(status: StatusCode, body: &impl Serialize) -> Response {
     }
 }
 
-fn failed(error: &serde_json::Error) -> Response {
+fn failed(error: &dyn std::error::Error) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response()
 }

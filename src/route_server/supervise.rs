@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::container::DaemonContainers;
 use super::discover::{Folders, Socket, scan};
@@ -241,7 +241,11 @@ impl Supervision {
 
     fn publish(&mut self) {
         if self.news && self.awaited.is_empty() {
-            self.publisher.routes(self.index.routes());
+            match self.index.snapshot() {
+                Ok(snapshot) => self.publisher.document(snapshot),
+                // Plain data always serializes. If it ever does not, what was there is still right.
+                Err(error) => error!("cannot render the routes: {error}"),
+            }
             self.news = false;
         }
         let statuses = self.daemons.iter().map(|(path, daemon)| DaemonStatus {

@@ -5,3 +5,4 @@
 pub mod dynamic;
 pub mod entrypoint;
 pub mod labels;
+pub mod rule;

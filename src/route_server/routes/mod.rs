@@ -3,8 +3,10 @@
 //!
 //! ```text
 //!   Container ─► container_routes ─► ContainerRoutes ─┐
-//!   Container ─► container_routes ─► ContainerRoutes ─┼─► merge ─► Routes
-//!                 labels · linked · owned             ┘
+//!   Container ─► container_routes ─► ContainerRoutes ─┼─► merge ─► Routes of one repository
+//!                 labels · linked · owned             ┘    ▲              │
+//!                       claims of all repositories ─► contest             ▼
+//!                                                       document ◄─ Share of each repository
 //! ```
 //!
 //! What one container gives depends on that container and the settings alone, so that whoever
@@ -12,6 +14,8 @@
 //! are returned, never logged: each costs the one container that has it.
 
 mod auto;
+pub mod claims;
+pub mod document;
 mod entrypoints;
 mod linked;
 mod merge;
@@ -45,7 +49,7 @@ const SERVICE_PORT: &str = "rediacc.service_port";
 const NETWORK_ID: &str = "rediacc.network_id";
 
 /// What the operator declared, as far as routes depend on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteSettings {
     /// The domain under which auto routes live; without one there are none.
     pub base_domain: Option<String>,
@@ -131,14 +135,62 @@ pub fn routes<'c>(
     daemons: impl IntoIterator<Item = &'c DaemonContainers>,
     settings: &RouteSettings,
 ) -> Routes {
-    let derived: Vec<_> = daemons
-        .into_iter()
-        .flat_map(|daemon| {
-            let derive = |container| container_routes(container, daemon.network_id, settings);
-            daemon.containers.iter().map(derive)
-        })
+    let daemons: Vec<_> = daemons.into_iter().collect();
+    let ids: BTreeSet<_> = daemons
+        .iter()
+        .flat_map(|daemon| repositories(daemon))
         .collect();
-    merge(&derived)
+    let mut derived: BTreeMap<_, _> = ids
+        .into_iter()
+        .map(|id| (id, repository_routes(id, daemons.iter().copied(), settings)))
+        .collect();
+    let contenders: BTreeMap<_, _> = derived
+        .iter()
+        .map(|(id, parts)| (*id, claims::contenders(parts)))
+        .collect();
+    let losses = claims::contest(&contenders);
+    let mut whole = Routes::default();
+    for (id, parts) in &mut derived {
+        if let Some(lost) = losses.get(id) {
+            claims::give_up(parts, lost);
+        }
+        whole.append(merge(&*parts));
+    }
+    whole.rejections.sort();
+    whole
+}
+
+/// The repositories whose containers a daemon runs: one, unless it is a daemon outside the socket
+/// folder, where each container may say its own.
+pub fn repositories(daemon: &DaemonContainers) -> BTreeSet<Option<NetworkId>> {
+    match daemon.network_id {
+        Some(id) => BTreeSet::from([Some(id)]),
+        None => daemon
+            .containers
+            .iter()
+            .map(|container| repository(container, None))
+            .collect(),
+    }
+}
+
+/// What each container of a repository gives.
+pub fn repository_routes<'c>(
+    id: Option<NetworkId>,
+    daemons: impl IntoIterator<Item = &'c DaemonContainers>,
+    settings: &RouteSettings,
+) -> Vec<ContainerRoutes> {
+    let containers = daemons.into_iter().flat_map(|daemon| {
+        let own = move |container: &&Container| repository(container, daemon.network_id) == id;
+        let derive = |container| container_routes(container, daemon.network_id, settings);
+        daemon.containers.iter().filter(own).map(derive)
+    });
+    containers.collect()
+}
+
+/// The repository that a container counts for: its socket's. Where there is none, what its label
+/// says, if that says something.
+fn repository(container: &Container, socket: Option<NetworkId>) -> Option<NetworkId> {
+    socket.or_else(|| container.labels.get(NETWORK_ID)?.parse().ok())
 }
 
 /// What one container of the daemon of this network id gives.
@@ -285,9 +337,13 @@ impl Problem {
     }
 
     fn of(self, origin: &Origin) -> Rejection {
+        self.of_parts(&origin.container, origin.network_id)
+    }
+
+    fn of_parts(self, container: &str, network_id: Option<NetworkId>) -> Rejection {
         Rejection {
-            container: origin.container.clone(),
-            network_id: origin.network_id,
+            container: container.to_owned(),
+            network_id,
             label: self.label,
             reason: self.reason,
             hint: self.hint,

@@ -15,6 +15,8 @@ mod udp;
 mod value;
 mod yaml;
 
+use std::collections::BTreeMap;
+
 pub use duration::{Duration, InvalidDuration};
 pub use http::{
     Cookie, HealthCheck, Http, LoadBalancer, Observability, PassiveHealthCheck, ResponseForwarding,
@@ -45,6 +47,17 @@ object! {
 /// The document that Traefik polls: `{}` where there is nothing.
 pub fn to_yaml(config: &DynamicConfig) -> Result<String, serde_json::Error> {
     yaml::to_yaml(config)
+}
+
+/// The entries of one of a protocol's maps, each line behind its line end and indented as in a
+/// whole document; nothing where there are none.
+pub fn entries_to_yaml<T: serde::Serialize>(
+    entries: &BTreeMap<String, T>,
+) -> Result<String, serde_json::Error> {
+    if entries.is_empty() {
+        return Ok(String::new());
+    }
+    yaml::to_yaml_below(entries, 2)
 }
 
 #[cfg(test)]

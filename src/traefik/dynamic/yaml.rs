@@ -17,15 +17,22 @@ const NOT_TEXT: [&str; 12] = [
 
 /// Serializes in YAML's block style.
 pub(super) fn to_yaml(value: &impl Serialize) -> Result<String, serde_json::Error> {
-    let mut bytes = Vec::new();
-    value.serialize(&mut Serializer::with_formatter(
-        &mut bytes,
-        Block::default(),
-    ))?;
-    bytes.push(b'\n');
+    let text = to_yaml_below(value, 0)?;
     // What stands at the top has no key before it to be parted from.
-    let lead = bytes.len() - bytes.trim_ascii_start().len();
-    bytes.drain(..lead);
+    Ok(text.trim_ascii_start().to_owned() + "\n")
+}
+
+/// Serializes what stands below a key at some depth: each line begins with a line end.
+pub(super) fn to_yaml_below(
+    value: &impl Serialize,
+    depth: usize,
+) -> Result<String, serde_json::Error> {
+    let mut bytes = Vec::new();
+    let block = Block {
+        depth,
+        ..Block::default()
+    };
+    value.serialize(&mut Serializer::with_formatter(&mut bytes, block))?;
     String::from_utf8(bytes)
         .map_err(|error| serde_json::Error::io(io::Error::new(io::ErrorKind::InvalidData, error)))
 }
