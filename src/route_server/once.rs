@@ -1,6 +1,7 @@
 //! `renet route-server --once`: the routes of this moment, without serving them.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
@@ -19,7 +20,7 @@ pub async fn document(
 ) -> (Result<String, serde_json::Error>, Vec<String>) {
     let found = scan(&places.folder, &places.named);
     let answers = join_all(found.keys().map(|socket| list(socket))).await;
-    let mut silent = Vec::new();
+    let (mut silent, mut unheard) = (Vec::new(), Vec::new());
     for ((path, socket), answer) in found.iter().zip(answers) {
         match answer {
             Ok(containers) => {
@@ -29,9 +30,14 @@ pub async fn document(
                 };
                 index.reset(path, seen);
             }
-            Err(error) => silent.push(format!("{}: {error}", path.display())),
+            Err(error) => {
+                silent.push(format!("{}: {error}", path.display()));
+                unheard.push(socket.network_id);
+            }
         }
     }
+    let may_be_there = |id| unheard.iter().any(|one| one.is_none_or(|one| one == id));
+    index.assign_ports(may_be_there, SystemTime::now());
     (index.snapshot().map(|snapshot| snapshot.yaml), silent)
 }
 

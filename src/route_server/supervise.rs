@@ -225,7 +225,9 @@ impl Supervision {
             }
             store.remove(path, daemon.socket.network_id);
             awaited.remove(path);
-            *news |= index.remove(path);
+            index.remove(path);
+            // Also where nothing was known of it: whose ports wait for it is known now.
+            *news = true;
             false
         });
     }
@@ -239,8 +241,24 @@ impl Supervision {
         ends.min()
     }
 
+    /// Gives external ports to all who ask for one, and keeps on disk who has which.
+    fn assign_ports(&mut self) {
+        let unheard: Vec<_> = self
+            .daemons
+            .iter()
+            .filter(|(path, _)| !self.index.knows(path))
+            .map(|(_, daemon)| daemon.socket.network_id)
+            .collect();
+        // A daemon outside the socket folder may have containers of any repository.
+        let may_be_there = |id| unheard.iter().any(|one| one.is_none_or(|one| one == id));
+        if let Some(ports) = self.index.assign_ports(may_be_there, SystemTime::now()) {
+            self.store.save_ports(ports.saved());
+        }
+    }
+
     fn publish(&mut self) {
         if self.news && self.awaited.is_empty() {
+            self.assign_ports();
             match self.index.snapshot() {
                 Ok(snapshot) => self.publisher.document(snapshot),
                 // Plain data always serializes. If it ever does not, what was there is still right.

@@ -69,6 +69,9 @@ pub struct PortClaim {
     pub owner: PortOwner,
 }
 
+/// The ports that routers take by label, as `entrypoints=tcp-10000` does.
+pub type NamedPorts = BTreeSet<(Protocol, u16)>;
+
 /// Why an owner has no external port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PortRefusal {
@@ -84,11 +87,13 @@ pub enum PortRefusal {
         holders: Vec<(u16, PortOwner)>,
         /// How many more there are.
         more: usize,
+        /// Ports that routers take by label.
+        named: Vec<u16>,
     },
 }
 
 /// Who has which port.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PortTable {
     range: Option<PortRange>,
     tcp: Space,
@@ -131,6 +136,7 @@ impl PortTable {
     pub fn update<'c>(
         &mut self,
         claims: impl IntoIterator<Item = &'c PortClaim>,
+        named: &NamedPorts,
         may_be_there: impl Fn(NetworkId) -> bool,
         now: SystemTime,
     ) -> bool {
@@ -142,9 +148,19 @@ impl PortTable {
                 .filter(move |claim| claim.protocol == protocol);
             claims.map(|claim| &claim.owner).collect::<Vec<_>>()
         };
-        let tcp = self.tcp.update(&owners(Protocol::Tcp), &may_be_there, now);
-        let udp = self.udp.update(&owners(Protocol::Udp), &may_be_there, now);
-        tcp || udp
+        let named = |protocol: Protocol| {
+            let named = named.iter().filter(move |(other, _)| *other == protocol);
+            named.map(|(_, port)| *port).collect::<BTreeSet<_>>()
+        };
+        let mut has_changed = false;
+        for (protocol, space) in [
+            (Protocol::Tcp, &mut self.tcp),
+            (Protocol::Udp, &mut self.udp),
+        ] {
+            space.set_named(named(protocol));
+            has_changed |= space.update(&owners(protocol), &may_be_there, now);
+        }
+        has_changed
     }
 
     /// The external port of an owner for whom there was a claim at the last update.
@@ -166,6 +182,7 @@ impl PortTable {
             range,
             holders: named.collect(),
             more: holders.count(),
+            named: space.named().collect(),
         })
     }
 

@@ -7,10 +7,12 @@ use super::PortOwner;
 use crate::network::NetworkId;
 
 /// One number space.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Space {
     /// The ports of the range that Traefik opens.
     open: BTreeSet<u16>,
+    /// The ports that routers take by label: not to be handed out to somebody else.
+    named: BTreeSet<u16>,
     /// By external port. A holding outside of `open` is a memory only: the range was moved, or
     /// the machine's settings are wrong for the moment.
     holdings: BTreeMap<u16, Holding>,
@@ -43,11 +45,23 @@ impl Space {
         let owners = holdings.iter();
         Self {
             open,
+            named: BTreeSet::new(),
             ports: owners
                 .map(|(port, holding)| (holding.owner.clone(), *port))
                 .collect(),
             holdings,
         }
+    }
+
+    /// Says which ports routers take by label now.
+    pub(super) fn set_named(&mut self, named: BTreeSet<u16>) {
+        self.named = named;
+    }
+
+    /// The open ports that routers take by label and nobody holds.
+    pub(super) fn named(&self) -> impl Iterator<Item = u16> {
+        let free = |port: &&u16| self.open.contains(port) && !self.holdings.contains_key(port);
+        self.named.iter().filter(free).copied()
     }
 
     /// The claimed owners come in the order in which they are served.
@@ -132,15 +146,16 @@ impl Space {
 
     /// The lowest port that nobody ever had; if there is none, that of the longest gone.
     fn vacancy(&self, may_be_there: impl Fn(NetworkId) -> bool) -> Option<u16> {
-        let unheld = |port: &&u16| !self.holdings.contains_key(port);
+        let is_named = |port: u16| self.named.contains(&port);
+        let unheld = |port: &&u16| !self.holdings.contains_key(port) && !is_named(**port);
         if let Some(port) = self.open.iter().find(unheld) {
             return Some(*port);
         }
         let left = self.open_holdings().filter_map(|(port, holding)| {
             // It may be about to come back, and would find its port taken for no need.
             let is_awaited = may_be_there(holding.owner.network_id);
-            let departure = holding.tenure.departure().filter(|_| !is_awaited)?;
-            Some((departure, port))
+            let departure = holding.tenure.departure()?;
+            (!is_awaited && !is_named(port)).then_some((departure, port))
         });
         left.min().map(|(_, port)| port)
     }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::linked::{DefaultRule, default_name, link};
-use super::{Age, ContainerRoutes, Origin, merge};
+use super::{Age, ContainerRoutes, Origin, Source, merge};
 use crate::route_server::container::{Address, Condition, Container};
 use crate::traefik::dynamic::{DynamicConfig, Switch};
 use crate::traefik::labels;
@@ -175,6 +175,7 @@ fn meaning(case: &Case, ports: &[u16]) -> (Value, Vec<String>) {
                 },
                 config,
                 rejections: Vec::new(),
+                source: Source::Labels,
                 age: Age {
                     created: container.created,
                     id: container.id,

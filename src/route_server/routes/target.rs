@@ -53,7 +53,8 @@ pub(super) fn server(
     Ok(SocketAddr::new(address(container)?, port))
 }
 
-fn port(label: &str, text: &str) -> Result<u16, Problem> {
+/// A port as a label gives it.
+pub(super) fn port(label: &str, text: &str) -> Result<u16, Problem> {
     match text.parse() {
         Ok(port) if port > 0 => Ok(port),
         _ => Err(Problem::of_label(
