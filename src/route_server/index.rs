@@ -164,27 +164,36 @@ impl Index {
 
     /// The document of all that is known.
     pub fn snapshot(&mut self) -> Result<Snapshot, serde_json::Error> {
-        let mut derived: BTreeMap<Repository, Vec<ContainerRoutes>> =
-            std::mem::take(&mut self.changed)
-                .into_iter()
-                .map(|id| (id, self.derive(id)))
-                .collect();
-        for (id, parts) in &derived {
-            self.contenders.insert(*id, contenders(parts));
+        let changed = std::mem::take(&mut self.changed);
+        for id in &changed {
+            // One repository at a time: the model of all of them would be most of the memory.
+            let parts = self.derive(*id);
+            if parts.is_empty() {
+                self.contenders.remove(id);
+                self.shares.remove(id);
+            } else {
+                self.contenders.insert(*id, contenders(&parts));
+                self.shares.insert(*id, Share::of(merge(&parts))?);
+            }
         }
         let losses = contest(&self.contenders);
-        // A change in one repository may give a rule to another one, or take it.
-        for id in losses.keys().chain(self.losses.keys()) {
-            if losses.get(id) != self.losses.get(id) && !derived.contains_key(id) {
-                derived.insert(*id, self.derive(*id));
+        // A change in one repository may give a rule to another one, or take it. What was rendered
+        // just now was rendered as if nothing were lost.
+        let rendered = |id| {
+            if changed.contains(id) {
+                None
+            } else {
+                self.losses.get(id)
             }
-        }
-        for (id, mut parts) in derived {
-            if parts.is_empty() {
-                self.contenders.remove(&id);
-                self.shares.remove(&id);
-                continue;
-            }
+        };
+        let disputed: BTreeSet<Repository> = losses
+            .keys()
+            .chain(self.losses.keys())
+            .filter(|id| losses.get(id) != rendered(id))
+            .copied()
+            .collect();
+        for id in disputed {
+            let mut parts = self.derive(id);
             if let Some(lost) = losses.get(&id) {
                 give_up(&mut parts, lost);
             }
