@@ -315,6 +315,104 @@ mod tests {
         assert_eq!(routers(&mut index), ["w-2816"]);
     }
 
+    #[test]
+    fn an_external_port_that_changes_hands_changes_both_repositories() {
+        let asking = |id: u32, created: i64, services: &[&str]| {
+            let mut daemon = daemon(id, services);
+            for container in &mut daemon.containers {
+                container.created = created;
+                let address = daemon.network_id.expect("an id").base();
+                let labels = [
+                    ("service_ip", address.to_string()),
+                    ("tcp_ports", "5".into()),
+                ];
+                let labels = labels.map(|(label, value)| (format!("rediacc.{label}"), value));
+                container.labels.extend(labels);
+            }
+            daemon
+        };
+        let range = "10000-10000".parse().ok();
+        let entrypoints = ["web", "tcp-10000"].map(|name| name.parse().expect("a name"));
+        let mut index = index();
+        index.settings = Arc::new(RouteSettings {
+            entrypoints: entrypoints.into(),
+            ..RouteSettings::clone(&index.settings)
+        });
+        let ports = PortTable::new(range, &index.settings.entrypoints, Default::default());
+        index.ports = Arc::new(ports);
+        let assign = |index: &mut Index| {
+            let is_news = index
+                .assign_ports(|_| false, SystemTime::UNIX_EPOCH)
+                .is_some();
+            let routers = tcp_routers(index);
+            (is_news, routers)
+        };
+
+        index.reset(Path::new("2880"), asking(2880, 2, &["db"]));
+        assert_eq!(assign(&mut index), (true, vec!["db.5-2880".to_owned()]));
+        // The elder, too, comes too late.
+        index.reset(Path::new("2816"), asking(2816, 1, &["db"]));
+        assert_eq!(assign(&mut index), (false, vec!["db.5-2880".to_owned()]));
+        index.reset(Path::new("2880"), asking(2880, 2, &[]));
+        assert_eq!(assign(&mut index), (true, vec!["db.5-2816".to_owned()]));
+        // Whoever waits is told of the new holder, though nothing changed where it runs.
+        index.reset(Path::new("2880"), asking(2880, 2, &["db"]));
+        assert_eq!(assign(&mut index), (false, vec!["db.5-2816".to_owned()]));
+        let rejections = index.snapshot().expect("plain data").summary.rejections;
+        assert!(
+            rejections[0].reason.contains("`db` of 2816"),
+            "{rejections:?}"
+        );
+    }
+
+    #[test]
+    fn labels_do_not_take_a_port_that_was_handed_out() {
+        let labels = |id: u32, created: i64, labels: &[(&str, &str)]| {
+            let mut daemon = daemon(id, &["db"]);
+            let container = &mut daemon.containers[0];
+            container.created = created;
+            let labels = labels
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+            container.labels.extend(labels);
+            daemon
+        };
+        let entrypoints = ["web", "tcp-10000"].map(|name| name.parse().expect("a name"));
+        let settings = RouteSettings {
+            entrypoints: entrypoints.into(),
+            ..RouteSettings::default()
+        };
+        let range = "10000-10001".parse().ok();
+        let ports = PortTable::new(range, &settings.entrypoints, Default::default());
+        let mut index = Index::new(settings, ports);
+        let owner = [
+            ("rediacc.service_ip", "127.0.11.2"),
+            ("rediacc.tcp_ports", "5"),
+        ];
+        index.reset(Path::new("2816"), labels(2816, 2, &owner));
+        index.assign_ports(|_| false, SystemTime::UNIX_EPOCH);
+        assert_eq!(tcp_routers(&mut index), ["db.5-2816"]);
+
+        let elder = [
+            ("traefik.enable", "true"),
+            ("traefik.tcp.routers.t.rule", "HostSNI(`*`)"),
+            ("traefik.tcp.routers.t.entrypoints", "tcp-10000"),
+            ("traefik.tcp.services.t.loadbalancer.server.port", "5"),
+        ];
+        index.reset(Path::new("2880"), labels(2880, 1, &elder));
+        index.assign_ports(|_| false, SystemTime::UNIX_EPOCH);
+        assert_eq!(tcp_routers(&mut index), ["db.5-2816"]);
+        let rejections = index.snapshot().expect("plain data").summary.rejections;
+        assert!(rejections[0].reason.contains("tcp-10000"), "{rejections:?}");
+    }
+
+    fn tcp_routers(index: &mut Index) -> Vec<String> {
+        // Twice: what was kept and what is made anew are the same.
+        let _ = routers(index);
+        let known = index.snapshot().expect("plain data").known;
+        known.routes().config.tcp.routers.into_keys().collect()
+    }
+
     fn index() -> Index {
         let settings = RouteSettings {
             base_domain: Some("example.test".to_owned()),

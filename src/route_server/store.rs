@@ -199,9 +199,12 @@ fn write(file: &Path, content: &Content) -> io::Result<()> {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         },
-        Content::Containers(containers) => {
-            replace(file, folder, &serde_json::to_vec(&**containers)?, |_| Ok(()))
-        }
+        Content::Containers(containers) => replace(
+            file,
+            folder,
+            &serde_json::to_vec(&**containers)?,
+            |_| Ok(()),
+        ),
         Content::Ports(ports) => {
             replace(file, folder, &serde_json::to_vec(ports)?, File::sync_all)?;
             File::open(folder)?.sync_all()

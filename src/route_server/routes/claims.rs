@@ -172,8 +172,12 @@ fn rejection(
         Protocol::Http | Protocol::Tcp => format!("the rule `{rule}` on `{entrypoint}`"),
     };
     let whose = its.map_or(String::new(), |id| format!(" of the repository {id}"));
+    let why = match holder.source {
+        Source::Labels => "is older and keeps it",
+        Source::Ports => "was given the port",
+    };
     Problem::new(format!(
-        "{what} is claimed by the container `{}`{whose}, which is older and keeps it",
+        "{what} is claimed by the container `{}`{whose}, which {why}",
         holder.name
     ))
     .hint("give it another rule or entry point, or stop the other container")
