@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::container::{Condition, DaemonContainers};
-use super::ports::{NamedPorts, PortClaim, PortListing, PortTable};
+use super::ports::{NamedPorts, PortClaim, PortListing, PortTable, Standing};
 use super::routes::claims::{Contender, Lost, contenders, contest, give_up};
 use super::routes::document::{Share, Summary, document};
 use super::routes::{
@@ -127,19 +127,18 @@ impl Index {
         self.daemons.contains_key(socket)
     }
 
-    /// Settles who has which external port, from all that is known. `may_be_there` tells of the
-    /// repositories of which it is not known whether they are. Returns the table if it is another
-    /// now.
+    /// Settles who has which external port, from all that is known. Returns the table if it is
+    /// another now.
     pub fn assign_ports(
         &mut self,
-        may_be_there: impl Fn(NetworkId) -> bool,
+        standing: impl Fn(NetworkId) -> Standing,
         now: SystemTime,
     ) -> Option<Arc<PortTable>> {
         let daemons = self.daemons.values();
         let claims: Vec<&PortClaim> = daemons.clone().flat_map(|daemon| &daemon.claims).collect();
         let named = daemons.flat_map(|daemon| &daemon.named).copied().collect();
         let mut ports = PortTable::clone(&self.ports);
-        let has_changed = ports.update(claims.iter().copied(), &named, may_be_there, now);
+        let has_changed = ports.update(claims.iter().copied(), &named, standing, now);
         // Also those who get none: the holders that their rejection names may be others.
         let others = claims.iter().filter(|claim| {
             let PortClaim {
@@ -151,6 +150,11 @@ impl Index {
             .extend(others.map(|claim| Some(claim.owner.network_id)));
         self.ports = Arc::new(ports);
         has_changed.then(|| self.ports.clone())
+    }
+
+    /// The repositories that have, or had, an external port.
+    pub fn port_owners(&self) -> BTreeSet<NetworkId> {
+        self.ports.saved().repositories()
     }
 
     /// How many containers of a daemon run.
@@ -342,7 +346,7 @@ mod tests {
         index.ports = Arc::new(ports);
         let assign = |index: &mut Index| {
             let is_news = index
-                .assign_ports(|_| false, SystemTime::UNIX_EPOCH)
+                .assign_ports(|_| Standing::Known, SystemTime::UNIX_EPOCH)
                 .is_some();
             let routers = tcp_routers(index);
             (is_news, routers)
@@ -390,7 +394,7 @@ mod tests {
             ("rediacc.tcp_ports", "5"),
         ];
         index.reset(Path::new("2816"), labels(2816, 2, &owner));
-        index.assign_ports(|_| false, SystemTime::UNIX_EPOCH);
+        index.assign_ports(|_| Standing::Known, SystemTime::UNIX_EPOCH);
         assert_eq!(tcp_routers(&mut index), ["db.5-2816"]);
 
         let elder = [
@@ -400,7 +404,7 @@ mod tests {
             ("traefik.tcp.services.t.loadbalancer.server.port", "5"),
         ];
         index.reset(Path::new("2880"), labels(2880, 1, &elder));
-        index.assign_ports(|_| false, SystemTime::UNIX_EPOCH);
+        index.assign_ports(|_| Standing::Known, SystemTime::UNIX_EPOCH);
         assert_eq!(tcp_routers(&mut index), ["db.5-2816"]);
         let rejections = index.snapshot().expect("plain data").summary.rejections;
         assert!(rejections[0].reason.contains("tcp-10000"), "{rejections:?}");

@@ -12,6 +12,7 @@
 //! What holds everywhere: a daemon's part is replaced whole; nothing incomplete is served; no
 //! daemon waits for another. One thread does it all, so that nothing is shared under a lock.
 
+pub mod absences;
 pub mod discover;
 pub mod docker;
 pub mod listen;

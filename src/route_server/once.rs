@@ -1,11 +1,13 @@
 //! `renet route-server --once`: the routes of this moment, without serving them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::SystemTime;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use super::absences::Absences;
 use super::container::{Container, DaemonContainers};
 use super::discover::scan;
 use super::docker::{Engine, EngineError, ImagePorts};
@@ -36,8 +38,15 @@ pub async fn document(
             }
         }
     }
-    let may_be_there = |id| unheard.iter().any(|one| one.is_none_or(|one| one == id));
-    index.assign_ports(may_be_there, SystemTime::now());
+    // The running server knows whom to expect back: here, nobody loses a port for being away.
+    let found: BTreeSet<_> = found.values().map(|socket| socket.network_id).collect();
+    let mut absences = Absences::default();
+    for id in index.port_owners().into_iter().map(Some) {
+        if !found.contains(&id) {
+            absences.note(id, Instant::now());
+        }
+    }
+    index.assign_ports(|id| absences.standing(&unheard, id), SystemTime::now());
     (index.snapshot().map(|snapshot| snapshot.yaml), silent)
 }
 

@@ -194,6 +194,31 @@ async fn a_daemon_that_hangs_keeps_its_ports_known_or_not() {
     }
 }
 
+#[tokio::test]
+async fn after_a_boot_nobody_takes_the_port_of_who_is_not_back_yet() {
+    let machine = Machine::new();
+    let first = SimulatedDaemon::start(&machine.socket(2816), &[asking("a")]);
+    let mut server = start(&machine, "10000-10000").await;
+    server.get("/routes.yaml").await;
+    saved(&machine).await;
+    server.signal("KILL");
+    server.ended().await;
+    first.shut_down();
+
+    let waiting = asking("b").label("rediacc.service_ip", "127.0.11.66");
+    let _other = SimulatedDaemon::start(&machine.socket(2880), &[waiting]);
+    let server = start(&machine, "10000-10000").await;
+    let mut traefik = server.connect().await;
+    assert!(!traefik.poll().await.contains("b.5432"));
+    assert_eq!(holders(&server).await, "10000:(a)");
+
+    let _back = SimulatedDaemon::start(&machine.socket(2816), &[asking("a")]);
+    traefik
+        .poll_until(|routes| routes.contains("a.5432-2816"))
+        .await;
+    assert_eq!(holders(&server).await, "10000:a");
+}
+
 /// Whether or not its route is known, nobody else has the port of `a`.
 async fn still_holds(server: &RouteServer, is_known: bool) {
     let mut traefik = server.connect().await;

@@ -72,6 +72,19 @@ pub struct PortClaim {
 /// The ports that routers take by label, as `entrypoints=tcp-10000` does.
 pub type NamedPorts = BTreeSet<(Protocol, u16)>;
 
+/// Whether it is known which containers a repository has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is: an owner that nobody claims for is gone.
+    Known,
+    /// Its daemon is there and has never answered. Its owners are not gone just because nobody
+    /// claims for them.
+    Unheard,
+    /// It has no daemon, and perhaps not yet again, as after a boot. Its owners are gone, and
+    /// find their ports when they are back.
+    Awaited,
+}
+
 /// Why an owner has no external port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PortRefusal {
@@ -130,14 +143,11 @@ impl PortTable {
 
     /// Settles who has which port, from the claims of all containers that are known. Returns
     /// whether that differs from before.
-    ///
-    /// `may_be_there` tells of a repository whose containers are not known, as its daemon has
-    /// never answered: its owners are not gone just because nobody claims for them.
     pub fn update<'c>(
         &mut self,
         claims: impl IntoIterator<Item = &'c PortClaim>,
         named: &NamedPorts,
-        may_be_there: impl Fn(NetworkId) -> bool,
+        standing: impl Fn(NetworkId) -> Standing,
         now: SystemTime,
     ) -> bool {
         let mut claims: Vec<&PortClaim> = claims.into_iter().collect();
@@ -158,7 +168,7 @@ impl PortTable {
             (Protocol::Udp, &mut self.udp),
         ] {
             space.set_named(named(protocol));
-            has_changed |= space.update(&owners(protocol), &may_be_there, now);
+            has_changed |= space.update(&owners(protocol), &standing, now);
         }
         has_changed
     }

@@ -57,6 +57,12 @@ impl SavedPorts {
         }
     }
 
+    /// The repositories that have, or had, a port.
+    pub fn repositories(&self) -> BTreeSet<NetworkId> {
+        let all = self.tcp.iter().chain(&self.udp);
+        all.map(|saved| saved.network_id).collect()
+    }
+
     pub(super) fn into_parts(self) -> (BTreeMap<u16, Holding>, BTreeMap<u16, Holding>) {
         let holdings = |list: Vec<SavedPort>| list.into_iter().map(restore).collect();
         (holdings(self.tcp), holdings(self.udp))

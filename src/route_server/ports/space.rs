@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use super::PortOwner;
+use super::{PortOwner, Standing};
 use crate::network::NetworkId;
 
 /// One number space.
@@ -68,15 +68,15 @@ impl Space {
     pub(super) fn update(
         &mut self,
         claimed: &[&PortOwner],
-        may_be_there: impl Fn(NetworkId) -> bool,
+        standing: impl Fn(NetworkId) -> Standing,
         now: SystemTime,
     ) -> bool {
-        let mut has_changed = self.settle_tenures(claimed, &may_be_there);
+        let mut has_changed = self.settle_tenures(claimed, &standing);
         for owner in claimed {
             if self.port_of(owner).is_some() {
                 continue;
             }
-            let Some(port) = self.vacancy(&may_be_there) else {
+            let Some(port) = self.vacancy(&standing) else {
                 continue;
             };
             // Its own port is not open any more, and this one's owner is gone.
@@ -123,7 +123,7 @@ impl Space {
     fn settle_tenures(
         &mut self,
         claimed: &[&PortOwner],
-        may_be_there: impl Fn(NetworkId) -> bool,
+        standing: impl Fn(NetworkId) -> Standing,
     ) -> bool {
         let claimed: BTreeSet<&PortOwner> = claimed.iter().copied().collect();
         let gone = self.holdings.values().map(|holding| holding.tenure);
@@ -134,7 +134,7 @@ impl Space {
             holding.tenure = match before {
                 _ if claimed.contains(&holding.owner) => Tenure::Active,
                 // Those who leave together leave as one; then the lowest port counts.
-                Tenure::Active if !may_be_there(holding.owner.network_id) => {
+                Tenure::Active if standing(holding.owner.network_id) != Standing::Unheard => {
                     Tenure::Gone(last_departure.saturating_add(1))
                 }
                 unsettled => unsettled,
@@ -145,7 +145,7 @@ impl Space {
     }
 
     /// The lowest port that nobody ever had; if there is none, that of the longest gone.
-    fn vacancy(&self, may_be_there: impl Fn(NetworkId) -> bool) -> Option<u16> {
+    fn vacancy(&self, standing: impl Fn(NetworkId) -> Standing) -> Option<u16> {
         let is_named = |port: u16| self.named.contains(&port);
         let unheld = |port: &&u16| !self.holdings.contains_key(port) && !is_named(**port);
         if let Some(port) = self.open.iter().find(unheld) {
@@ -153,9 +153,9 @@ impl Space {
         }
         let left = self.open_holdings().filter_map(|(port, holding)| {
             // It may be about to come back, and would find its port taken for no need.
-            let is_awaited = may_be_there(holding.owner.network_id);
+            let is_gone = standing(holding.owner.network_id) == Standing::Known;
             let departure = holding.tenure.departure()?;
-            (!is_awaited && !is_named(port)).then_some((departure, port))
+            (is_gone && !is_named(port)).then_some((departure, port))
         });
         left.min().map(|(_, port)| port)
     }

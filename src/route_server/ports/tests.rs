@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::*;
 
-const NOBODY_ELSE: fn(NetworkId) -> bool = |_| false;
+const ALL_KNOWN: fn(NetworkId) -> Standing = |_| Standing::Known;
 
 /// Claims of services, each step's `a b` being those that are there, eldest first; and after each
 /// step all holdings by port, those of owners who are gone in brackets.
@@ -17,7 +17,7 @@ fn check(range: &str, steps: &[(&str, &str)]) -> PortTable {
         table.update(
             &tcp_claims(claimed),
             &NamedPorts::new(),
-            NOBODY_ELSE,
+            ALL_KNOWN,
             second(step),
         );
         assert_eq!(holders(&table), *expected, "step {step}: {claimed}");
@@ -43,7 +43,7 @@ fn ports_are_handed_out_from_the_lowest_to_the_eldest_first() {
         claim(1, "z", "elder"),
         claim(1, "y", "elder-by-name"),
     ];
-    table.update(&claims, &NamedPorts::new(), NOBODY_ELSE, second(0));
+    table.update(&claims, &NamedPorts::new(), ALL_KNOWN, second(0));
     assert_eq!(holders(&table), "10:elder-by-name 11:elder 12:young");
 }
 
@@ -127,7 +127,7 @@ fn who_comes_too_late_is_told_who_holds_the_ports() {
     table.update(
         &tcp_claims(&many.join(" ")),
         &NamedPorts::new(),
-        NOBODY_ELSE,
+        ALL_KNOWN,
         second(0),
     );
     let refused = table.port_of(Protocol::Tcp, &owner("s29"));
@@ -155,7 +155,7 @@ fn tcp_and_udp_number_their_ports_apart() {
         protocol: Protocol::Udp,
         ..claim
     }));
-    assert!(table.update(&claims, &NamedPorts::new(), NOBODY_ELSE, second(0)));
+    assert!(table.update(&claims, &NamedPorts::new(), ALL_KNOWN, second(0)));
     let port = |protocol, service| table.port_of(protocol, &owner(service)).ok();
     assert_eq!(port(Protocol::Tcp, "dns"), Some(10));
     assert_eq!(port(Protocol::Tcp, "x"), None);
@@ -178,7 +178,7 @@ fn only_ports_that_traefik_opens_are_handed_out() {
         (Some(range("10-12")), Ok(11)),
     ] {
         let mut table = PortTable::new(range, &entrypoints, none());
-        table.update(&tcp_claims("a"), &NamedPorts::new(), NOBODY_ELSE, second(0));
+        table.update(&tcp_claims("a"), &NamedPorts::new(), ALL_KNOWN, second(0));
         assert_eq!(table.port_of(Protocol::Tcp, &owner("a")), port);
     }
 }
@@ -196,12 +196,12 @@ fn the_next_process_gives_the_same_ports_and_knows_who_left_first() {
     let text = serde_json::to_string(&table.saved()).expect("JSON");
     let mut next = self::table("10-12", serde_json::from_str(&text).expect("as written"));
     assert_eq!(holders(&next), holders(&table));
-    assert!(!next.update(&tcp_claims("c"), &NamedPorts::new(), NOBODY_ELSE, second(9)));
+    assert!(!next.update(&tcp_claims("c"), &NamedPorts::new(), ALL_KNOWN, second(9)));
     assert_eq!(next.saved(), table.saved());
     next.update(
         &tcp_claims("c d a"),
         &NamedPorts::new(),
-        NOBODY_ELSE,
+        ALL_KNOWN,
         second(9),
     );
     assert_eq!(holders(&next), "10:a 11:d 12:c");
@@ -210,13 +210,26 @@ fn the_next_process_gives_the_same_ports_and_knows_who_left_first() {
 #[test]
 fn who_is_not_heard_of_yet_keeps_its_port() {
     let mut table = check("10-11", &[("a b", "10:a 11:b"), ("a", "10:a 11:(b)")]);
-    let anybody = |_| true;
+    let unheard = |_| Standing::Unheard;
     // Neither does the one that is there count as gone, nor is the other's port taken.
-    assert!(!table.update(&tcp_claims("c"), &NamedPorts::new(), anybody, second(2)));
+    assert!(!table.update(&tcp_claims("c"), &NamedPorts::new(), unheard, second(2)));
     assert_eq!(holders(&table), "10:a 11:(b)");
     assert!(table.port_of(Protocol::Tcp, &owner("c")).is_err());
-    table.update(&tcp_claims("c"), &NamedPorts::new(), NOBODY_ELSE, second(3));
+    table.update(&tcp_claims("c"), &NamedPorts::new(), ALL_KNOWN, second(3));
     assert_eq!(holders(&table), "10:(a) 11:c");
+}
+
+#[test]
+fn nobody_takes_the_port_of_who_is_not_back_after_a_boot() {
+    let mut table = check("10-11", &[("a b c", "10:a 11:b")]);
+    let awaited = |_| Standing::Awaited;
+    table.update(&tcp_claims("c"), &NamedPorts::new(), awaited, second(1));
+    assert_eq!(holders(&table), "10:(a) 11:(b)");
+    table.update(&tcp_claims("c b"), &NamedPorts::new(), awaited, second(2));
+    assert_eq!(holders(&table), "10:(a) 11:b");
+    // It does not come back.
+    table.update(&tcp_claims("c b"), &NamedPorts::new(), ALL_KNOWN, second(3));
+    assert_eq!(holders(&table), "10:c 11:b");
 }
 
 #[test]
@@ -228,7 +241,7 @@ fn a_port_that_a_router_takes_by_label_is_not_handed_out() {
         (Protocol::Tcp, 99),
     ]);
     let claims = tcp_claims("a b c");
-    table.update(&claims, &named, NOBODY_ELSE, second(0));
+    table.update(&claims, &named, ALL_KNOWN, second(0));
     assert_eq!(holders(&table), "11:a 12:b");
     let refused = table.port_of(Protocol::Tcp, &owner("c"));
     let Err(PortRefusal::Exhausted { named, .. }) = refused else {
@@ -238,10 +251,10 @@ fn a_port_that_a_router_takes_by_label_is_not_handed_out() {
 
     // Whoever has it, keeps it; of those who left, it is not taken.
     let named = NamedPorts::from([(Protocol::Tcp, 11)]);
-    table.update(&claims, &named, NOBODY_ELSE, second(1));
+    table.update(&claims, &named, ALL_KNOWN, second(1));
     assert_eq!(holders(&table), "10:c 11:a 12:b");
-    table.update(&tcp_claims("b c"), &named, NOBODY_ELSE, second(2));
-    table.update(&tcp_claims("b c d"), &named, NOBODY_ELSE, second(3));
+    table.update(&tcp_claims("b c"), &named, ALL_KNOWN, second(2));
+    table.update(&tcp_claims("b c d"), &named, ALL_KNOWN, second(3));
     assert_eq!(holders(&table), "10:c 11:(a) 12:b");
 }
 
@@ -264,18 +277,13 @@ fn a_range_that_moved_gives_new_ports_and_only_to_those_who_are_there() {
         table.update(
             &tcp_claims(claimed),
             &NamedPorts::new(),
-            NOBODY_ELSE,
+            ALL_KNOWN,
             second(5),
         );
         assert_eq!(holders(&table), expected, "{moved}: {claimed}");
     }
     let mut closed = PortTable::new(None, &BTreeSet::new(), before.saved());
-    closed.update(
-        &tcp_claims("b c"),
-        &NamedPorts::new(),
-        NOBODY_ELSE,
-        second(5),
-    );
+    closed.update(&tcp_claims("b c"), &NamedPorts::new(), ALL_KNOWN, second(5));
     assert_eq!(closed.saved(), before.saved());
 }
 
@@ -300,13 +308,8 @@ fn a_table_on_disk_that_makes_no_sense_is_refused() {
     let far = json!({"tcp": [{"port": 10, "network_id": 2816, "service": "a", "target": 5432,
         "since": u64::MAX, "gone": u64::MAX}], "udp": []});
     let mut table = table("10-12", serde_json::from_value(far).expect("numbers"));
-    table.update(
-        &tcp_claims("a b"),
-        &NamedPorts::new(),
-        NOBODY_ELSE,
-        second(0),
-    );
-    table.update(&tcp_claims(""), &NamedPorts::new(), NOBODY_ELSE, second(0));
+    table.update(&tcp_claims("a b"), &NamedPorts::new(), ALL_KNOWN, second(0));
+    table.update(&tcp_claims(""), &NamedPorts::new(), ALL_KNOWN, second(0));
     assert_eq!(holders(&table), "10:(a) 11:(b)");
 }
 
@@ -355,7 +358,7 @@ fn no_port_has_two_owners_and_nobody_who_is_there_loses_one() {
         table.update(
             &tcp_claims(&there.join(" ")),
             &NamedPorts::new(),
-            NOBODY_ELSE,
+            ALL_KNOWN,
             second(step),
         );
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::{RouteSettings, Routes, named_ports, port_claims, routes};
 use crate::route_server::container::{Address, Condition, Container, DaemonContainers};
-use crate::route_server::ports::{PortTable, SavedPorts};
+use crate::route_server::ports::{PortTable, SavedPorts, Standing};
 use crate::traefik::dynamic::to_yaml;
 use crate::traefik::entrypoint::{Entrypoint, Family, Listener};
 
@@ -115,7 +115,7 @@ fn outcome(given: &str) -> String {
         let mut ports = PortTable::new(range, &settings.entrypoints, SavedPorts::default());
         let claims: Vec<_> = daemons.iter().flat_map(port_claims).collect();
         let named = daemons.iter().flat_map(named_ports).collect();
-        ports.update(&claims, &named, |_| false, SystemTime::UNIX_EPOCH);
+        ports.update(&claims, &named, |_| Standing::Known, SystemTime::UNIX_EPOCH);
         ports
     };
     let forward = routes(&daemons, &ports(&daemons), &settings);
