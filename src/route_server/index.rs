@@ -106,7 +106,7 @@ impl Index {
         let known = Arc::new(seen);
         let daemon = Daemon {
             known: known.clone(),
-            claims: port_claims(&known),
+            claims: port_claims(&known, &self.settings),
             named: named_ports(&known),
         };
         self.daemons.insert(socket.to_owned(), daemon);
@@ -325,13 +325,8 @@ mod tests {
             let mut daemon = daemon(id, services);
             for container in &mut daemon.containers {
                 container.created = created;
-                let address = daemon.network_id.expect("an id").base();
-                let labels = [
-                    ("service_ip", address.to_string()),
-                    ("tcp_ports", "5".into()),
-                ];
-                let labels = labels.map(|(label, value)| (format!("rediacc.{label}"), value));
-                container.labels.extend(labels);
+                let label = ("rediacc.tcp_ports".to_owned(), "5".to_owned());
+                container.labels.extend([label]);
             }
             daemon
         };
@@ -424,6 +419,7 @@ mod tests {
             cert_resolver: None,
             auto_routes: true,
             allow_internal: false,
+            trusted_repositories: Default::default(),
         };
         Index::new(settings, PortTable::default())
     }
@@ -436,12 +432,15 @@ mod tests {
     }
 
     fn daemon(id: u32, services: &[&str]) -> DaemonContainers {
+        let [_, a, b, c] = id.to_be_bytes();
+        let address = format!("127.{a}.{b}.{}", c + 2);
         let container = |service: &&str| Container {
             id: (*service).to_owned(),
             name: (*service).to_owned(),
             created: 1,
             labels: BTreeMap::from([
                 ("rediacc.service_name".to_owned(), (*service).to_owned()),
+                ("rediacc.service_ip".to_owned(), address.clone()),
                 ("rediacc.service_port".to_owned(), "80".to_owned()),
             ]),
             condition: Condition::Ready,

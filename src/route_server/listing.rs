@@ -180,6 +180,7 @@ mod tests {
             cert_resolver: None,
             auto_routes: true,
             allow_internal: false,
+            trusted_repositories: Default::default(),
         };
         routes([&daemon], &PortTable::default(), &settings)
     }

@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use super::ports::PortRange;
 use super::routes::RouteSettings;
 use crate::layout;
+use crate::network::NetworkId;
 use crate::traefik::entrypoint::Entrypoint;
 
 /// The arguments of `renet route-server`.
@@ -79,6 +80,16 @@ pub struct Options {
     #[arg(long, env = "REDIACC_ALLOW_INTERNAL")]
     pub allow_internal: bool,
 
+    /// A repository whose labels may send Traefik to any address and have it read any file;
+    /// repeatable
+    #[arg(
+        long = "trust-repository",
+        env = "REDIACC_TRUST_REPOSITORIES",
+        value_name = "ID",
+        value_delimiter = ','
+    )]
+    pub trusted_repositories: Vec<NetworkId>,
+
     /// Where the last known containers are kept
     #[arg(
         long,
@@ -102,6 +113,7 @@ impl Options {
             cert_resolver: given(self.cert_resolver.as_deref()),
             auto_routes: self.auto_routes == Switch::On,
             allow_internal: self.allow_internal,
+            trusted_repositories: self.trusted_repositories.iter().copied().collect(),
         }
     }
 }

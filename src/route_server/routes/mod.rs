@@ -4,7 +4,8 @@
 //! ```text
 //!   Container ─► container_routes ─► ContainerRoutes ─┐
 //!   Container ─► container_routes ─► ContainerRoutes ─┼─► merge ─► Routes of one repository
-//!        labels · linked · owned · dynamic ◄─ ports   ┘    ▲              │
+//!      labels · linked · rules · guard · owned        │    ▲              │
+//!   Container, PortTable ─► dynamic ─► ContainerRoutes┘    │              │
 //!                       claims of all repositories ─► contest             ▼
 //!                                                       document ◄─ Share of each repository
 //! ```
@@ -19,11 +20,17 @@ pub mod claims;
 pub mod document;
 mod dynamic;
 mod entrypoints;
+mod guard;
 mod linked;
 mod merge;
 mod owned;
+mod reach;
+mod rules;
 mod target;
+mod url;
 
+#[cfg(test)]
+mod attacks;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
@@ -33,6 +40,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use self::reach::Reach;
+use self::target::Target;
 use super::container::{Condition, Container, DaemonContainers};
 use super::ports::PortTable;
 use crate::network::NetworkId;
@@ -65,6 +74,8 @@ pub struct RouteSettings {
     pub auto_routes: bool,
     /// Whether labels may refer to what other providers define, `api@internal` among them.
     pub allow_internal: bool,
+    /// Repositories whose labels may send Traefik to any address and have it read any file.
+    pub trusted_repositories: BTreeSet<NetworkId>,
 }
 
 /// What one container gives, its names already those of its repository.
@@ -103,6 +114,8 @@ pub struct Origin {
 /// Which of two containers is the elder: the smaller.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Age {
+    // A container that cannot be sent requests must not keep a name from one that can.
+    waiting: bool,
     created: i64,
     id: String,
 }
@@ -225,8 +238,8 @@ pub fn container_routes(
 ) -> ContainerRoutes {
     let mut derived = ContainerRoutes::none_of(container, network_id, Source::Labels);
     // A container that cannot be sent requests has no servers; what its labels say can wait until
-    // it runs.
-    if container.condition != Condition::Ready {
+    // it runs, unless they say that it cannot.
+    if container.condition != Condition::Ready && !stays(container) {
         return derived;
     }
     match derive(container, network_id, settings) {
@@ -248,6 +261,14 @@ pub fn container_routes(
     derived
 }
 
+/// Whether a container's routers stay while it cannot be sent requests: their services then have no
+/// servers, and are answered for with 503. To Traefik, the label is for containers that do not run,
+/// and for unhealthy ones there is a setting of all its provider; here it is for both.
+fn stays(container: &Container) -> bool {
+    labels::container_options(&container.labels)
+        .is_ok_and(|options| options.enable == Some(true) && options.allow_non_running())
+}
+
 impl ContainerRoutes {
     fn none_of(container: &Container, network_id: Option<NetworkId>, source: Source) -> Self {
         Self {
@@ -260,6 +281,7 @@ impl ContainerRoutes {
             rejections: Vec::new(),
             source,
             age: Age {
+                waiting: container.condition != Condition::Ready,
                 created: container.created,
                 id: container.id.clone(),
             },
@@ -298,7 +320,12 @@ fn derive(
         Some(true) => {
             let mut config = labels::decode(&container.labels)?;
             let default_rule = auto::default_rule(container, network_id, settings)?;
-            derivation.problems = linked::link(&mut config, container, &default_rule)?;
+            let reach = Reach::of(network_id, settings);
+            let target = Target { container, reach };
+            derivation.problems = linked::link(&mut config, &target, &default_rule)?;
+            let unreadable = rules::check(&mut config, network_id, settings)?;
+            derivation.problems.extend(unreadable);
+            guard::check(&config, reach)?;
             entrypoints::assign(&mut config, settings)?;
             derivation.config = owned::own(config, network_id, settings)?;
         }

@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use serde::Deserialize;
 
 use super::{RouteSettings, Routes, named_ports, port_claims, routes};
+use crate::network::NetworkId;
 use crate::route_server::container::{Address, Condition, Container, DaemonContainers};
 use crate::route_server::ports::{PortTable, SavedPorts, Standing};
 use crate::traefik::dynamic::to_yaml;
@@ -31,6 +32,7 @@ struct Machine {
     cert_resolver: Option<String>,
     auto_routes: bool,
     allow_internal: bool,
+    trusted: Vec<NetworkId>,
     ipv6: bool,
     /// `10000-10002`: TCP alone has entry points there, and UDP for the first.
     dynamic_ports: Option<String>,
@@ -43,6 +45,7 @@ impl Default for Machine {
             cert_resolver: Some("letsencrypt".to_owned()),
             auto_routes: true,
             allow_internal: false,
+            trusted: Vec::new(),
             ipv6: true,
             dynamic_ports: None,
         }
@@ -113,7 +116,10 @@ fn outcome(given: &str) -> String {
     let ports = |daemons: &[DaemonContainers]| {
         let range = range.map(|range| range.parse().expect("a range"));
         let mut ports = PortTable::new(range, &settings.entrypoints, SavedPorts::default());
-        let claims: Vec<_> = daemons.iter().flat_map(port_claims).collect();
+        let claims = daemons
+            .iter()
+            .flat_map(|daemon| port_claims(daemon, &settings));
+        let claims: Vec<_> = claims.collect();
         let named = daemons.iter().flat_map(named_ports).collect();
         ports.update(&claims, &named, |_| Standing::Known, SystemTime::UNIX_EPOCH);
         ports
@@ -177,6 +183,7 @@ fn settings(machine: &Machine) -> RouteSettings {
         cert_resolver: machine.cert_resolver.clone(),
         auto_routes: machine.auto_routes,
         allow_internal: machine.allow_internal,
+        trusted_repositories: machine.trusted.iter().copied().collect(),
     }
 }
 
