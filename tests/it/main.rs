@@ -11,6 +11,7 @@ mod rdc;
 mod render;
 mod route_server;
 mod route_server_faults;
+mod route_server_ports;
 mod route_server_process;
 mod simulated_daemon;
 mod test_machine;

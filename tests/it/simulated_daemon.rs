@@ -209,6 +209,15 @@ impl SimulatedDaemon {
         self.change(|daemon| daemon.end(name));
     }
 
+    /// Removes a container.
+    pub(crate) fn remove(&self, name: &str) {
+        self.change(|daemon| {
+            let at = daemon.containers.iter().position(|one| one.name == name);
+            let container = daemon.containers.remove(at.expect("a known container"));
+            daemon.event("destroy", &container);
+        });
+    }
+
     /// Ends a container as engines really do it: `die` is announced, the next list still shows it
     /// running, and the one after that no longer.
     pub(crate) fn end_late(&self, name: &str) {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use super::{Rejection, RouteSettings, Routes, routes};
 use crate::network::NetworkId;
 use crate::route_server::container::{Address, Condition, Container, DaemonContainers};
+use crate::route_server::ports::PortTable;
 
 /// In repository 2816, on the machine's network at 127.0.11.2, with a router and a port unless the
 /// attack gives its own.
@@ -153,7 +154,7 @@ fn defeat(attack: &Attempt, network_id: Option<u32>, own: Address) {
     let refused = refused.as_deref().unwrap_or_default();
     assert!(refused.ends_with(label), "{what}: {refused}: {given}");
     assert!(given.contains(reason), "{what}: {given}");
-    let peaceful = super::routes(&neighbours(), &settings());
+    let peaceful = super::routes(&neighbours(), &PortTable::default(), &settings());
     assert_eq!(routes.config, peaceful.config, "{what}");
 }
 
@@ -205,7 +206,7 @@ fn routes_with(
     }
     let mut daemons = neighbours().to_vec();
     daemons.push(daemon(network_id, "attacker", &all, address));
-    routes(&daemons, settings)
+    routes(&daemons, &PortTable::default(), settings)
 }
 
 /// One in another repository, one in the same.

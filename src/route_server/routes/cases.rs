@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::linked::{DefaultRule, default_name, link};
 use super::reach::Reach;
 use super::target::Target;
-use super::{Age, ContainerRoutes, Origin, merge};
+use super::{Age, ContainerRoutes, Origin, Source, merge};
 use crate::route_server::container::{Address, Condition, Container};
 use crate::traefik::dynamic::{DynamicConfig, Switch};
 use crate::traefik::labels;
@@ -177,6 +177,7 @@ fn meaning(case: &Case, ports: &[u16]) -> (Value, Vec<String>) {
                 },
                 config,
                 rejections: Vec::new(),
+                source: Source::Labels,
                 age: Age {
                     waiting: container.condition != Condition::Ready,
                     created: container.created,

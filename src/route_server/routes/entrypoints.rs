@@ -86,7 +86,8 @@ pub(super) fn default_web(
         .hint("run rdc context set-infra MACHINE --public-ipv4 …, then push-infra"))
 }
 
-fn names_of(listener: Listener, settings: &RouteSettings) -> Vec<String> {
+/// The entry points of a listener that the machine has, of both families.
+pub(super) fn names_of(listener: Listener, settings: &RouteSettings) -> Vec<String> {
     FAMILIES
         .map(|family| Entrypoint::new(listener, family))
         .iter()

@@ -101,7 +101,8 @@ impl Target<'_> {
         Ok(SocketAddr::new(self.address()?, port))
     }
 
-    fn port(&self, label: &str, text: &str) -> Result<u16, Problem> {
+    /// A port as a label gives it.
+    pub(super) fn port(&self, label: &str, text: &str) -> Result<u16, Problem> {
         let port = port_number(text).ok_or_else(|| {
             Problem::of_label(label, format!("`{text}` is not a port from 1 to 65535"))
         })?;
