@@ -37,7 +37,7 @@ impl Container {
     pub(crate) fn of_repository(repository: usize, number: usize) -> Self {
         let id = network_id(repository);
         let ip = Ipv4Addr::from(0x7f00_0000 + id + 2 + (number % SLOTS) as u32);
-        let name = format!("app-{number}");
+        let name = format!("app{number}");
         let own = [
             ("rediacc.service_name", name.clone()),
             ("rediacc.service_ip", ip.to_string()),
@@ -48,7 +48,8 @@ impl Container {
     /// One of a daemon that knows nothing of repositories, where Traefik's own provider finds an
     /// address, too.
     pub(crate) fn of_plain_docker(number: usize) -> Self {
-        let name = format!("app-{number}");
+        // `app-2816` would end as the names of a repository do.
+        let name = format!("app{number}");
         let own = [
             ("com.docker.compose.project", "bench".to_owned()),
             ("com.docker.compose.service", name.clone()),

@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 /// A connection to a server.
 pub(crate) struct Client<S> {
     stream: BufReader<S>,
+    host: &'static str,
 }
 
 /// What a server said.
@@ -22,9 +23,14 @@ enum Framing {
 
 impl<S: Read + Write> Client<S> {
     pub(crate) fn new(stream: S) -> Self {
+        Self::to(stream, "localhost")
+    }
+
+    /// One that asks for a host by name.
+    pub(crate) fn to(stream: S, host: &'static str) -> Self {
         // One read for an ordinary list.
         let stream = BufReader::with_capacity(256 << 10, stream);
-        Self { stream }
+        Self { stream, host }
     }
 
     /// Asks, and waits for the whole answer.
@@ -40,7 +46,8 @@ impl<S: Read + Write> Client<S> {
 
     /// Asks, and leaves the answer to be read.
     pub(crate) fn send(&mut self, method: &str, path: &str) -> io::Result<()> {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let host = self.host;
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n");
         self.stream.get_mut().write_all(request.as_bytes())
     }
 

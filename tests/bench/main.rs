@@ -15,11 +15,15 @@ mod bare_client;
 mod changes;
 mod cold_start;
 mod containers;
+mod docker_start;
 mod engine;
 mod figures;
 mod http;
 mod program;
 mod resources;
+#[path = "../it/test_machine.rs"]
+#[expect(dead_code, reason = "the tests ask more of a machine")]
+mod test_machine;
 mod world;
 
 use std::env;
@@ -41,6 +45,7 @@ const FEW_CONTAINERS: usize = 50;
 
 /// How much is measured.
 struct Scale {
+    docker_starts: usize,
     cold_starts: usize,
     cold_starts_of_traefik: usize,
     events: usize,
@@ -52,6 +57,7 @@ struct Scale {
 }
 
 const FULL: Scale = Scale {
+    docker_starts: 20,
     cold_starts: 15,
     cold_starts_of_traefik: 5,
     events: 300,
@@ -62,6 +68,7 @@ const FULL: Scale = Scale {
 };
 
 const QUICK: Scale = Scale {
+    docker_starts: 3,
     cold_starts: 2,
     cold_starts_of_traefik: 1,
     events: 20,
@@ -100,10 +107,22 @@ fn failed(error: &io::Error) -> ExitCode {
 
 fn measure(scale: &Scale) -> io::Result<Vec<Row>> {
     let traefik = traefik_binary()?;
+    // First, because it needs most and so fails soonest.
+    let docker_start = docker_start(scale)?;
     let mut rows = many_daemons(scale)?;
     rows.extend(one_large_daemon(scale, &traefik)?);
     rows.extend(few_containers(scale, &traefik)?);
+    rows.extend(docker_start);
     Ok(rows)
+}
+
+fn docker_start(scale: &Scale) -> io::Result<Option<Row>> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("left out: `docker start` to the first 200, whose test machine needs root");
+        return Ok(None);
+    }
+    progress("docker start on a real machine");
+    docker_start::to_first_200(scale.docker_starts).map(Some)
 }
 
 fn many_daemons(scale: &Scale) -> io::Result<Vec<Row>> {
