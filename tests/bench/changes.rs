@@ -43,7 +43,7 @@ pub(crate) fn to_new_bytes(world: &mut World, renet: &Program, events: usize) ->
     let p99 = latencies.percentile(99.0);
     Ok(Row {
         measure: format!(
-            "event to new bytes served, {} containers, {events} events: ms",
+            "event to new bytes served, ms; containers: {}, events: {events}",
             world.containers()
         ),
         ours: format!(

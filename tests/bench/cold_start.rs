@@ -20,11 +20,7 @@ pub(crate) fn beside_a_bare_client(world: &World, runs: usize) -> io::Result<Row
     }
     let ratio = paired_ratio(&ours, &bare);
     Ok(Row {
-        measure: format!(
-            "cold start, {} daemons, {} containers: ms to the first complete answer",
-            world.sockets().len(),
-            world.containers(),
-        ),
+        measure: measure(world),
         ours: Samples::of_durations(&ours).spread(),
         beside: format!("a bare client: {}", Samples::of_durations(&bare).spread()),
         ratio: format!("{} ×", digits(ratio)),
@@ -35,9 +31,9 @@ pub(crate) fn beside_a_bare_client(world: &World, runs: usize) -> io::Result<Row
 
 /// Beside Traefik's provider on the same daemon, by turns. Traefik's time is taken twice: when its
 /// provider has asked its last question, which is before it can know its routes, and when all
-/// routers are there. The target is measured by the first, which flatters Traefik: setting routers
+/// routers are there. The target is judged by the first, which flatters Traefik: setting routers
 /// up is its work with every provider.
-pub(crate) fn beside_traefik(world: &World, binary: &Path, runs: usize) -> io::Result<Vec<Row>> {
+pub(crate) fn beside_traefik(world: &World, binary: &Path, runs: usize) -> io::Result<[Row; 2]> {
     let (mut ours, mut asked, mut ready) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..runs {
         let started = Instant::now();
@@ -48,36 +44,33 @@ pub(crate) fn beside_traefik(world: &World, binary: &Path, runs: usize) -> io::R
         drop(traefik);
         ours.push(renet(world)?);
     }
-    let row = |what: &str, traefik: &[Duration], verdict: fn(f64) -> Verdict, target: String| {
+    let row = |until: &str, traefik: &[Duration]| {
         let times = 1.0 / paired_ratio(&ours, traefik);
+        let traefik = Samples::of_durations(traefik);
         Row {
-            measure: format!(
-                "cold start, one daemon, {} containers: ms {what}",
-                world.containers()
-            ),
+            measure: measure(world),
             ours: Samples::of_durations(&ours).spread(),
-            beside: format!("Traefik: {}", Samples::of_durations(traefik).spread()),
+            beside: format!("Traefik {until}: {}", traefik.spread()),
             ratio: format!("{} × faster", digits(times)),
-            target,
-            verdict: verdict(times),
+            target: format!("≥ {LEAST_TIMES_FASTER_THAN_TRAEFIK} × faster"),
+            verdict: Verdict::met_if(times >= LEAST_TIMES_FASTER_THAN_TRAEFIK),
         }
     };
-    let is_met = |times| Verdict::met_if(times >= LEAST_TIMES_FASTER_THAN_TRAEFIK);
-    let target = format!("≥ {LEAST_TIMES_FASTER_THAN_TRAEFIK} × faster");
-    Ok(vec![
-        row(
-            "to the first complete answer, and to Traefik's last inspect",
-            &asked,
-            is_met,
-            target,
-        ),
-        row(
-            "to the first complete answer, and until Traefik's routers are there",
-            &ready,
-            |_| Verdict::NoTarget,
-            String::new(),
-        ),
+    Ok([
+        row("to its last inspect", &asked),
+        Row {
+            target: String::new(),
+            verdict: Verdict::NoTarget,
+            ..row("until its routers are there", &ready)
+        },
     ])
+}
+
+fn measure(world: &World) -> String {
+    let (daemons, containers) = (world.sockets().len(), world.containers());
+    format!(
+        "cold start to the first complete answer, ms; daemons: {daemons}, containers: {containers}"
+    )
 }
 
 /// From the start of the process to the last byte of its first complete answer.

@@ -54,9 +54,9 @@ pub(crate) fn to_first_200(runs: usize) -> io::Result<Row> {
         Samples::of_durations(&traefiks),
     );
     Ok(Row {
-        measure: format!("`docker start` to the first 200 on a real machine, {runs} starts: ms"),
+        measure: format!("`docker start` to the first 200 on a real machine, ms; starts: {runs}"),
         ours: ours.spread(),
-        beside: format!("Traefik: {}", traefiks.spread()),
+        beside: format!("Traefik's provider: {}", traefiks.spread()),
         ratio: format!("{} ×", digits(ratio)),
         target: format!("≤ 1 ×, < {MOST_MS}"),
         verdict: Verdict::met_if(ratio <= 1.0 && ours.median() < MOST_MS),

@@ -144,9 +144,8 @@ fn accept(listener: &UnixListener, shared: &Arc<Shared>) {
         if shared.is_stopped.load(Ordering::Relaxed) {
             return;
         }
-        let (Ok(stream), shared) = (stream, shared.clone()) else {
-            continue;
-        };
+        let Ok(stream) = stream else { continue };
+        let shared = shared.clone();
         // A client that goes away ends its connection, and nothing else.
         let serving = spawn(move || {
             let _ = serve(stream, &shared);

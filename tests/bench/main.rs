@@ -27,13 +27,15 @@ mod test_machine;
 mod world;
 
 use std::env;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::thread;
 use std::time::Duration;
 
 use figures::{Row, Verdict, digits};
-use resources::Poller;
+use resources::{FEW_CONTAINERS, Poller};
 use world::World;
 
 /// The argument with which this program runs itself as the bare client.
@@ -41,7 +43,6 @@ const BARE_CLIENT: &str = "--bare-client";
 
 const DAEMONS: usize = 100;
 const CONTAINERS_OF_A_DAEMON: usize = 100;
-const FEW_CONTAINERS: usize = 50;
 
 /// How much is measured.
 struct Scale {
@@ -68,13 +69,13 @@ const FULL: Scale = Scale {
 };
 
 const QUICK: Scale = Scale {
-    docker_starts: 3,
+    docker_starts: 2,
     cold_starts: 2,
     cold_starts_of_traefik: 1,
     events: 20,
     counted_events: 1,
     idle_windows: 1,
-    idle_window: Duration::from_secs(5),
+    idle_window: Duration::from_secs(3),
     long_idle_window: None,
 };
 
@@ -92,8 +93,8 @@ fn main() -> ExitCode {
     }
     let is_quick = arguments.iter().any(|argument| argument == "--quick");
     match measure(if is_quick { &QUICK } else { &FULL }) {
-        Ok(rows) => {
-            print!("{}", figures::table(&rows));
+        Ok(text) => {
+            print!("{text}");
             ExitCode::SUCCESS
         }
         Err(error) => failed(&error),
@@ -105,7 +106,8 @@ fn failed(error: &io::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn measure(scale: &Scale) -> io::Result<Vec<Row>> {
+/// Measures all there is to measure, and puts it as the README has it.
+fn measure(scale: &Scale) -> io::Result<String> {
     let traefik = traefik_binary()?;
     // First, because it needs most and so fails soonest.
     let docker_start = docker_start(scale)?;
@@ -113,7 +115,9 @@ fn measure(scale: &Scale) -> io::Result<Vec<Row>> {
     rows.extend(one_large_daemon(scale, &traefik)?);
     rows.extend(few_containers(scale, &traefik)?);
     rows.extend(docker_start);
-    Ok(rows)
+    let table = figures::table(&rows);
+    let conditions = conditions(&traefik)?;
+    Ok(format!("{conditions}\n\n{table}"))
 }
 
 fn docker_start(scale: &Scale) -> io::Result<Option<Row>> {
@@ -133,12 +137,12 @@ fn many_daemons(scale: &Scale) -> io::Result<Vec<Row>> {
     let renet = world.renet()?;
     let poller = Poller::start(renet.connect()?);
     let containers = world.containers();
-    let fresh = resources::memory(&renet, None, containers, "after its start")?;
+    let fresh = resources::memory(&renet, None, containers, "after a start")?;
     let mut rows = vec![cold_start, fresh];
     if let Some(window) = scale.long_idle_window {
         progress("nothing happens to many daemons");
         let idle = resources::idle(&renet, 1, window)?;
-        let measure = format!("CPU when nothing happens, {containers} containers: % of a core");
+        let measure = format!("CPU when nothing happens, % of a core; containers: {containers}");
         rows.push(resources::idle_row(measure, &idle, None));
     }
     drop(poller);
@@ -150,25 +154,22 @@ fn many_daemons(scale: &Scale) -> io::Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn one_large_daemon(scale: &Scale, binary: &Path) -> io::Result<Vec<Row>> {
+fn one_large_daemon(scale: &Scale, binary: &Path) -> io::Result<[Row; 3]> {
     let world = World::of_plain_docker(DAEMONS * CONTAINERS_OF_A_DAEMON)?;
+    let containers = world.containers();
     progress("cold starts on one large daemon");
-    let mut rows = cold_start::beside_traefik(&world, binary, scale.cold_starts_of_traefik)?;
-    let memory = {
+    let [asked, ready] = cold_start::beside_traefik(&world, binary, scale.cold_starts_of_traefik)?;
+
+    let traefiks_memory = {
         let traefik = world.traefik(binary)?;
-        traefik.await_routers(world.containers() as u64)?;
+        traefik.await_routers(containers as u64)?;
         resources::settled(&traefik)?
     };
     let renet = world.renet()?;
     renet.connect()?.get("/routes.yaml")?;
-    let after = "one daemon, after its start";
-    rows.push(resources::memory(
-        &renet,
-        Some(memory),
-        world.containers(),
-        after,
-    )?);
-    Ok(rows)
+    let after = "after a start on one daemon";
+    let memory = resources::memory(&renet, Some(traefiks_memory), containers, after)?;
+    Ok([asked, ready, memory])
 }
 
 fn few_containers(scale: &Scale, binary: &Path) -> io::Result<Vec<Row>> {
@@ -187,7 +188,7 @@ fn few_containers(scale: &Scale, binary: &Path) -> io::Result<Vec<Row>> {
     let requests = changes::requests(&mut world, scale.counted_events);
     let idle = resources::idle(&renet, scale.idle_windows, scale.idle_window)?;
     let requests_row = Row {
-        measure: format!("requests to a daemon for one event, {FEW_CONTAINERS} containers"),
+        measure: format!("requests to a daemon for one event; containers: {FEW_CONTAINERS}"),
         ours: requests.spread(),
         beside: format!("Traefik: {}", traefiks_requests.spread()),
         ratio: format!(
@@ -199,9 +200,25 @@ fn few_containers(scale: &Scale, binary: &Path) -> io::Result<Vec<Row>> {
     };
     let after = "after some events";
     let memory = resources::memory(&renet, Some(traefiks_memory), FEW_CONTAINERS, after)?;
-    let measure = format!("CPU when nothing happens, {FEW_CONTAINERS} containers: % of a core");
+    let measure = format!("CPU when nothing happens, % of a core; containers: {FEW_CONTAINERS}");
     let idle_row = resources::idle_row(measure, &idle, Some(&traefiks_idle));
     Ok(vec![requests_row, memory, idle_row])
+}
+
+/// On what the figures were measured, and how they are to be read.
+fn conditions(traefik: &Path) -> io::Result<String> {
+    let cores = thread::available_parallelism()?;
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let output = Command::new(traefik).arg("version").output()?;
+    let output = String::from_utf8_lossy(&output.stdout);
+    let version = output
+        .lines()
+        .find_map(|line| line.strip_prefix("Version:"));
+    Ok(format!(
+        "Medians (from–to) on {cores} cores, Linux {}, beside Traefik {}; ratios are medians of pairs.",
+        kernel.trim(),
+        version.unwrap_or_default().trim()
+    ))
 }
 
 /// The Traefik that the tests use, installed if it is not there.

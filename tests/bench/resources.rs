@@ -13,10 +13,11 @@ use crate::program::{Memory, Program};
 
 const MOST_MIB_OF_FEW: f64 = 12.0;
 const MOST_MIB_OF_MANY: f64 = 64.0;
-const FEW_CONTAINERS: usize = 50;
+/// As many as a small server has.
+pub(crate) const FEW_CONTAINERS: usize = 50;
 const MOST_PERCENT_OF_A_CORE: f64 = 0.1;
 /// What a program may still be doing when it has given its first answer, such as writing state.
-const SETTLING: Duration = Duration::from_secs(3);
+const SETTLING: Duration = Duration::from_secs(2);
 
 /// Memory after all that was done to the programs so far.
 pub(crate) fn memory(
@@ -38,7 +39,7 @@ pub(crate) fn memory(
     });
     let ratio = traefik.map(|traefik| format!("{} ×", digits(now / traefik.now)));
     Ok(Row {
-        measure: format!("resident memory, {containers} containers, {after}: MiB"),
+        measure: format!("resident memory {after}, MiB; containers: {containers}"),
         ours: format!("{} (peak {})", digits(now), digits(peak)),
         beside: beside.unwrap_or_default(),
         ratio: ratio.unwrap_or_default(),
