@@ -184,6 +184,12 @@ impl Engine {
         Ok(containers)
     }
 
+    /// Whether it still answers. The cheapest request there is: it touches no container.
+    pub async fn ping(&self, deadline: Instant) -> Result<(), EngineError> {
+        within(deadline, "GET /_ping", self.docker.ping()).await?;
+        Ok(())
+    }
+
     async fn image_ports(
         &self,
         images: &mut ImagePorts,

@@ -14,9 +14,11 @@
 
 pub mod discover;
 pub mod docker;
+pub mod inventory;
 pub mod listen;
 pub mod listing;
 pub mod logging;
+pub mod metrics;
 pub mod once;
 pub mod publish;
 pub mod serve;
@@ -33,6 +35,7 @@ pub mod routes;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -42,6 +45,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use self::index::Index;
+use self::metrics::Metrics;
 pub use self::options::Options;
 use self::serve::About;
 use self::store::Store;
@@ -83,13 +87,16 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
         auto_routes: settings.auto_routes,
         dynamic_ports: options.dynamic_ports,
         started,
+        metrics: Arc::default(),
     };
+    let metrics: Arc<Metrics> = about.metrics.clone();
     let publication = view.publication.clone();
     let supervision = supervise::supervise(
         places(options),
         Index::new(settings),
         Store::open(&options.state_dir),
         publisher,
+        metrics,
         stop.clone(),
     );
     let serving = serve::serve(listener, view, about, stop.clone());
