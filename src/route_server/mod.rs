@@ -14,6 +14,7 @@
 
 pub mod discover;
 pub mod docker;
+pub mod explain;
 pub mod inventory;
 pub mod listen;
 pub mod listing;
@@ -39,11 +40,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use clap::{Args, Subcommand};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use self::explain::Explain;
 use self::index::Index;
 use self::metrics::Metrics;
 pub use self::options::Options;
@@ -54,8 +57,29 @@ use self::supervise::Places;
 /// How long the end of the program waits for a disk that hangs.
 const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Runs the command: serves until SIGTERM or SIGINT, or prints once.
-pub fn run(options: &Options) -> anyhow::Result<()> {
+/// The arguments of `renet route-server`.
+#[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    question: Option<Question>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What can be asked of a route server that runs.
+#[derive(Clone, Debug, Subcommand)]
+enum Question {
+    /// Say what a container gives and why, or who answers a host
+    Explain(Explain),
+}
+
+/// Runs the command: serves until SIGTERM or SIGINT, prints once, or asks the one that runs.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let Arguments { question, options } = arguments;
+    if let Some(Question::Explain(explain)) = question {
+        return explain::run(explain);
+    }
     logging::start();
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()

@@ -1,0 +1,323 @@
+//! What one container gives, and why it does not give what one might expect. Pure.
+
+use serde::Serialize;
+
+use super::host::addresses;
+use super::seen::{Container, Router, Seen};
+use crate::network::NetworkId;
+use crate::route_server::container::Condition;
+use crate::route_server::routes::Rejection;
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct ContainerAnswer {
+    pub(super) container: String,
+    pub(super) network_id: Option<NetworkId>,
+    pub(super) condition: Condition,
+    pub(super) routers: Vec<RouterAnswer>,
+    pub(super) rejections: Vec<Rejection>,
+    /// Why there is nothing, or not all.
+    pub(super) missing: Vec<Missing>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct RouterAnswer {
+    pub(super) protocol: &'static str,
+    pub(super) name: String,
+    pub(super) auto: bool,
+    /// What people type.
+    pub(super) addresses: Vec<String>,
+    pub(super) servers: Vec<String>,
+    pub(super) parts: Vec<Part>,
+}
+
+/// One part of a router, and what made it so.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Part {
+    pub(super) part: &'static str,
+    pub(super) value: String,
+    /// The labels behind it.
+    pub(super) labels: Vec<String>,
+    /// What decided where no label did.
+    pub(super) otherwise: Option<&'static str>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Missing {
+    pub(super) reason: String,
+    pub(super) hint: Option<String>,
+}
+
+pub(super) fn answers(containers: &[Container], seen: &Seen) -> Vec<ContainerAnswer> {
+    containers.iter().map(|one| answer(one, seen)).collect()
+}
+
+fn answer(container: &Container, seen: &Seen) -> ContainerAnswer {
+    let rejections: Vec<_> = seen
+        .routes
+        .rejections
+        .iter()
+        .filter(|rejection| {
+            rejection.container == container.name && rejection.network_id == container.network_id
+        })
+        .cloned()
+        .collect();
+    let mut routers = Vec::new();
+    for (protocol, all) in seen.routes.protocols() {
+        let mine = all
+            .iter()
+            .filter(|(name, router)| is_of(container, protocol, name, router, &rejections));
+        routers.extend(mine.map(|(name, router)| router_answer(container, protocol, name, router)));
+    }
+    let mut missing = Vec::new();
+    if routers.is_empty() && rejections.is_empty() {
+        missing.push(why_nothing(container, seen));
+    }
+    let daemon = seen
+        .health
+        .silent()
+        .find(|daemon| daemon.network_id == container.network_id);
+    if let Some(daemon) = daemon {
+        let hint = format!("run `docker --host unix://{} ps`", daemon.socket);
+        missing.push(Missing::new(
+            format!("{}: what is said here was true then", daemon.silence()),
+            Some(hint),
+        ));
+    }
+    ContainerAnswer {
+        container: container.name.clone(),
+        network_id: container.network_id,
+        condition: container.condition,
+        routers,
+        rejections,
+        missing,
+    }
+}
+
+/// A router that replicas share is listed as the eldest's: the others have a part in it by the
+/// same labels.
+fn is_of(
+    container: &Container,
+    protocol: &str,
+    name: &str,
+    router: &Router,
+    rejections: &[Rejection],
+) -> bool {
+    if router.network_id != container.network_id {
+        return false;
+    }
+    if router.container.as_deref() == Some(&container.name) {
+        return true;
+    }
+    let shares = if router.auto {
+        container.label("traefik.enable").is_none()
+            && container
+                .service()
+                .is_some_and(|service| own(name, router) == service.to_lowercase())
+    } else {
+        !labels_of(
+            container,
+            &format!("traefik.{protocol}.routers.{}.", own(name, router)),
+        )
+        .is_empty()
+    };
+    shares && rejections.is_empty() && container.condition == Condition::Ready
+}
+
+/// The name as labels have it.
+fn own<'n>(name: &'n str, router: &Router) -> &'n str {
+    let suffix = router.network_id.map(|id| format!("-{id}"));
+    let without = suffix.and_then(|suffix| name.strip_suffix(&suffix));
+    without.unwrap_or(name)
+}
+
+fn labels_of(container: &Container, prefix: &str) -> Vec<String> {
+    let prefix = prefix.to_lowercase();
+    let labels = container.labels.keys();
+    labels
+        .filter(|label| label.to_lowercase().starts_with(&prefix))
+        .cloned()
+        .collect()
+}
+
+fn router_answer(
+    container: &Container,
+    protocol: &'static str,
+    name: &str,
+    router: &Router,
+) -> RouterAnswer {
+    RouterAnswer {
+        protocol,
+        name: name.to_owned(),
+        auto: router.auto,
+        addresses: addresses(protocol, router),
+        servers: router.servers.clone(),
+        parts: if router.auto {
+            auto_parts(container, router)
+        } else {
+            labelled_parts(container, protocol, name, router)
+        },
+    }
+}
+
+fn auto_parts(container: &Container, router: &Router) -> Vec<Part> {
+    let present = |labels: &[&str]| -> Vec<String> {
+        let known = labels
+            .iter()
+            .filter(|label| container.labels.contains_key(**label));
+        known.map(|label| (*label).to_owned()).collect()
+    };
+    let tls = if router.tls.is_null() { "none" } else { "on" };
+    let port_from = match container.exposed_tcp_ports.is_empty() {
+        true => "port 80, since neither label nor image names one",
+        false => "the image's exposed port",
+    };
+    vec![
+        Part::new("rule", router.rule.clone().unwrap_or_default())
+            .labels(present(&["rediacc.service_name", "rediacc.network_id"]))
+            .otherwise("with the machine's base domain"),
+        Part::new("entry points", router.entry_points.join(", "))
+            .otherwise("the machine's, for an auto route"),
+        Part::new("servers", router.servers.join(", "))
+            .labels(present(&["rediacc.service_ip", "rediacc.service_port"]))
+            .or(port_from, container.label("rediacc.service_port").is_none()),
+        Part::new("tls", tls.to_owned()).otherwise("as the machine's certificate resolver is set"),
+    ]
+}
+
+fn labelled_parts(container: &Container, protocol: &str, name: &str, router: &Router) -> Vec<Part> {
+    let base = format!("traefik.{protocol}.routers.{}", own(name, router));
+    let of_router = |part: &str| {
+        let mut labels = labels_of(container, &format!("{base}.{part}"));
+        labels.retain(|label| {
+            let rest = label.get(base.len() + 1 + part.len()..).unwrap_or_default();
+            rest.is_empty() || rest.starts_with(['.', '['])
+        });
+        labels
+    };
+    let service = router.service.as_deref().unwrap_or_default();
+    let of_servers = labels_of(
+        container,
+        &format!("traefik.{protocol}.services.{}.", own(service, router)),
+    );
+    let ip = labels_of(container, "rediacc.service_ip");
+
+    let mut parts = Vec::new();
+    if let Some(rule) = &router.rule {
+        let part = Part::new("rule", rule.clone()).labels(of_router("rule"));
+        parts.push(part.otherwise_if_unlabelled("the default rule"));
+    }
+    parts.push(
+        Part::new("entry points", router.entry_points.join(", "))
+            .labels(of_router("entrypoints"))
+            .otherwise_if_unlabelled("the default ones"),
+    );
+    parts.push(
+        Part::new("service", service.to_owned())
+            .labels(of_router("service"))
+            .otherwise_if_unlabelled("the container's only one"),
+    );
+    parts.push(
+        Part::new("servers", router.servers.join(", "))
+            .labels([of_servers, ip].concat())
+            .otherwise_if_unlabelled("the container's address and exposed port"),
+    );
+    for middleware in &router.middlewares {
+        let base = format!(
+            "traefik.{protocol}.middlewares.{}.",
+            own(middleware, router)
+        );
+        let labels = [of_router("middlewares"), labels_of(container, &base)].concat();
+        parts.push(Part::new("middleware", middleware.clone()).labels(labels));
+    }
+    if !router.tls.is_null() {
+        let part = Part::new("tls", "on".to_owned()).labels(of_router("tls"));
+        parts.push(part.otherwise_if_unlabelled("its entry point is HTTPS"));
+    }
+    if let Some(priority) = router.priority {
+        parts.push(Part::new("priority", priority.to_string()).labels(of_router("priority")));
+    }
+    parts
+}
+
+/// Why a container that was not rejected has no router.
+fn why_nothing(container: &Container, seen: &Seen) -> Missing {
+    let own_route =
+        Some("add the labels `traefik.enable=true` and `traefik.http.routers.NAME.rule=…`");
+    let (reason, hint) = match container.condition {
+        Condition::NotRunning => ("it is not running", Some("run `docker start` on it")),
+        Condition::Unhealthy => (
+            "its health check has not passed",
+            Some("run `docker inspect` on it to see what the check says"),
+        ),
+        Condition::Ready => match container.label("traefik.enable") {
+            Some(enable) if is_on(enable) => (
+                "its labels come to no router",
+                Some("add the label `traefik.http.routers.NAME.rule=…`"),
+            ),
+            Some(_) => (
+                "the label traefik.enable says that it has no route",
+                Some("set it to true, or remove it for the auto route"),
+            ),
+            None if !seen.health.auto_routes => ("auto routes are off on this machine", own_route),
+            None if container.service().is_none() => (
+                "it has no label rediacc.service_name, which an auto route is made of",
+                Some("start it with `renet compose`"),
+            ),
+            None if container.network_id.is_none() => (
+                "it belongs to no repository, and auto routes are named after one",
+                own_route,
+            ),
+            None if seen.health.base_domain.is_none() => (
+                "this machine has no base domain, which auto routes are below",
+                Some("run `rdc context set-infra MACHINE --base-domain …`, then push-infra"),
+            ),
+            None => (
+                "the only port that is known of it belongs to a protocol that is not HTTP",
+                Some("set `rediacc.service_port` to its HTTP port, or `rediacc.tcp_ports`"),
+            ),
+        },
+    };
+    Missing::new(reason.to_owned(), hint.map(str::to_owned))
+}
+
+/// As the labels' booleans are read: what is no boolean was rejected.
+fn is_on(enable: &str) -> bool {
+    matches!(enable, "1" | "t" | "T" | "true" | "TRUE" | "True")
+}
+
+impl Missing {
+    fn new(reason: String, hint: Option<String>) -> Self {
+        Self { reason, hint }
+    }
+}
+
+impl Part {
+    fn new(part: &'static str, value: String) -> Self {
+        Self {
+            part,
+            value,
+            labels: Vec::new(),
+            otherwise: None,
+        }
+    }
+
+    fn labels(self, labels: Vec<String>) -> Self {
+        Self { labels, ..self }
+    }
+
+    fn otherwise(self, otherwise: &'static str) -> Self {
+        self.or(otherwise, true)
+    }
+
+    fn otherwise_if_unlabelled(self, otherwise: &'static str) -> Self {
+        let is_unlabelled = self.labels.is_empty();
+        self.or(otherwise, is_unlabelled)
+    }
+
+    fn or(self, otherwise: &'static str, holds: bool) -> Self {
+        Self {
+            otherwise: holds.then_some(otherwise),
+            ..self
+        }
+    }
+}
