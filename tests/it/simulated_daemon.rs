@@ -93,7 +93,7 @@ impl SimulatedContainer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Behaviour {
     Answers,
-    /// Takes the request and never answers.
+    /// Takes the request and does not answer before it behaves otherwise, as a stopped process.
     Hangs,
     /// Sends the beginning of a body and no more.
     HangsMidBody,
@@ -283,16 +283,21 @@ async fn answer(
         Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
         None => path.trim_start_matches('/'),
     };
-    let behaviour = {
+    {
         let mut daemon = shared.lock();
         daemon.lists += usize::from(path == "containers/json");
         daemon.image_inspects += usize::from(path.starts_with("images/"));
-        daemon.behaviour
+    }
+    let mut changed = shared.changed.subscribe();
+    let behaviour = loop {
+        let behaviour = shared.lock().behaviour;
+        if behaviour != Behaviour::Hangs {
+            break behaviour;
+        }
+        changed.changed().await.expect("the daemon is held here");
     };
-    shared.changed.send_replace(());
     match behaviour {
-        Behaviour::Answers => {}
-        Behaviour::Hangs => std::future::pending().await,
+        Behaviour::Answers | Behaviour::Hangs => {}
         Behaviour::HangsMidBody => return beginning_of_a_body().into_response(),
         Behaviour::TalksGarbage => return "\u{0}garbage".into_response(),
         Behaviour::Fails => {
@@ -304,6 +309,7 @@ async fn answer(
         "version" => json!({"ApiVersion": "1.41", "MinAPIVersion": "1.12"})
             .to_string()
             .into_response(),
+        "_ping" => "OK".into_response(),
         "containers/json" => list(&shared).into_response(),
         "events" => events(shared, &query.unwrap_or_default()).into_response(),
         _ if path.starts_with("images/") => json!({
