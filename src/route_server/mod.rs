@@ -5,13 +5,14 @@
 //!                 │  ▲ reports ◄──┘
 //!                 ▼
 //!               index ──► routes ──► publish ──► serve ══ Traefik
-//!                 │
-//!                 └──► store (the last known containers)
+//!                 │  └──► ports ──┐
+//!                 └──────────► store (the last known containers, who has which port)
 //! ```
 //!
 //! What holds everywhere: a daemon's part is replaced whole; nothing incomplete is served; no
 //! daemon waits for another. One thread does it all, so that nothing is shared under a lock.
 
+pub mod absences;
 pub mod discover;
 pub mod docker;
 pub mod explain;
@@ -32,6 +33,7 @@ pub mod watch;
 pub mod container;
 pub mod index;
 pub mod options;
+pub mod ports;
 pub mod routes;
 
 use std::io::Write;
@@ -50,6 +52,8 @@ use self::explain::Explain;
 use self::index::Index;
 use self::metrics::Metrics;
 pub use self::options::Options;
+use self::ports::{PortTable, SavedPorts};
+use self::routes::RouteSettings;
 use self::serve::About;
 use self::store::Store;
 use self::supervise::Places;
@@ -115,10 +119,11 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
     };
     let metrics: Arc<Metrics> = about.metrics.clone();
     let publication = view.publication.clone();
+    let store = Store::open(&options.state_dir);
     let supervision = supervise::supervise(
         places(options),
-        Index::new(settings),
-        Store::open(&options.state_dir),
+        index(options, settings, store.load_ports()),
+        store,
         publisher,
         metrics,
         stop.clone(),
@@ -145,7 +150,9 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
 }
 
 async fn print_once(options: &Options) -> anyhow::Result<()> {
-    let index = Index::new(options.route_settings());
+    // The ports that the running server gave, which keeps them.
+    let ports = store::read_ports(&options.state_dir).unwrap_or_default();
+    let index = index(options, options.route_settings(), ports);
     let (document, silent) = once::document(&places(options), index).await;
     std::io::stdout().write_all(document?.as_bytes())?;
     anyhow::ensure!(
@@ -155,6 +162,11 @@ async fn print_once(options: &Options) -> anyhow::Result<()> {
         silent.join("; ")
     );
     Ok(())
+}
+
+fn index(options: &Options, settings: RouteSettings, ports: SavedPorts) -> Index {
+    let ports = PortTable::new(options.dynamic_ports, &settings.entrypoints, ports);
+    Index::new(settings, ports)
 }
 
 fn places(options: &Options) -> Places {

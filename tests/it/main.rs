@@ -12,6 +12,7 @@ mod rdc;
 mod render;
 mod route_server;
 mod route_server_faults;
+mod route_server_ports;
 mod route_server_process;
 mod route_server_questions;
 mod simulated_daemon;

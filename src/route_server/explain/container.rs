@@ -108,7 +108,12 @@ fn is_of(
     if router.container.as_deref() == Some(&container.name) {
         return true;
     }
-    let shares = if router.auto {
+    let shares = if is_external_port(name, router) {
+        let asking = container.label(&format!("rediacc.{protocol}_ports"));
+        let (service, port) = own(name, router).rsplit_once('.').unwrap_or_default();
+        container.service() == Some(service)
+            && asking.is_some_and(|ports| ports.split(',').any(|other| other.trim() == port))
+    } else if router.auto {
         container.label("traefik.enable").is_none()
             && container
                 .service()
@@ -128,6 +133,11 @@ fn own<'n>(name: &'n str, router: &Router) -> &'n str {
     let suffix = router.network_id.map(|id| format!("-{id}"));
     let without = suffix.and_then(|suffix| name.strip_suffix(&suffix));
     without.unwrap_or(name)
+}
+
+/// External ports that are handed out are `{service}.{port}`, which no name from a label can be.
+fn is_external_port(name: &str, router: &Router) -> bool {
+    own(name, router).contains('.')
 }
 
 fn labels_of(container: &Container, prefix: &str) -> Vec<String> {
@@ -151,12 +161,25 @@ fn router_answer(
         auto: router.auto,
         addresses: addresses(protocol, router),
         servers: router.servers.clone(),
-        parts: if router.auto {
+        parts: if is_external_port(name, router) {
+            external_port_parts(container, protocol, router)
+        } else if router.auto {
             auto_parts(container, router)
         } else {
             labelled_parts(container, protocol, name, router)
         },
     }
+}
+
+fn external_port_parts(container: &Container, protocol: &str, router: &Router) -> Vec<Part> {
+    let asking = labels_of(container, &format!("rediacc.{protocol}_ports"));
+    let ip = labels_of(container, "rediacc.service_ip");
+    vec![
+        Part::new("entry points", router.entry_points.join(", "))
+            .labels(asking.clone())
+            .otherwise("the external port that this machine keeps for it, see /ports"),
+        Part::new("servers", router.servers.join(", ")).labels([asking, ip].concat()),
+    ]
 }
 
 fn auto_parts(container: &Container, router: &Router) -> Vec<Part> {

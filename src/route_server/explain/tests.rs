@@ -8,7 +8,8 @@ use crate::network::NetworkId;
 use crate::route_server::container::{Address, Condition, Container, DaemonContainers};
 use crate::route_server::inventory::inventory;
 use crate::route_server::listing::listing;
-use crate::route_server::routes::{RouteSettings, routes};
+use crate::route_server::ports::{PortTable, SavedPorts, Standing};
+use crate::route_server::routes::{RouteSettings, named_ports, port_claims, routes};
 
 const APP: [(&str, &str); 3] = [
     ("rediacc.service_name", "app"),
@@ -74,6 +75,21 @@ fn a_labelled_router_is_told_with_the_label_of_each_part() {
                    by traefik.http.middlewares.login.basicauth.users
 "
     );
+}
+
+#[test]
+fn an_external_port_is_told_with_the_label_that_asks_for_it() {
+    let labels = [&APP[..], &[("rediacc.tcp_ports", "5432")]].concat();
+    let text = Machine::new(&[("app", &labels)]).explain("app");
+    let expected = "  tcp router app.5432-2816: <the machine's address>:10000
+    entry points tcp-10000
+                   by rediacc.tcp_ports
+                   by the external port that this machine keeps for it, see /ports
+    servers      127.0.11.2:5432
+                   by rediacc.tcp_ports
+                   by rediacc.service_ip
+";
+    assert!(text.ends_with(expected), "{text}");
 }
 
 #[test]
@@ -246,7 +262,7 @@ impl Machine {
         Self {
             settings: RouteSettings {
                 base_domain: Some("example.test".to_owned()),
-                entrypoints: ["web", "websecure"]
+                entrypoints: ["web", "websecure", "tcp-10000"]
                     .map(|name| name.parse().expect("a name"))
                     .into(),
                 cert_resolver: Some("letsencrypt".to_owned()),
@@ -271,7 +287,7 @@ impl Machine {
     }
 
     fn seen(&self, subject: &str) -> Seen {
-        let routes = listing(&routes([&self.daemon], &self.settings)).expect("JSON");
+        let routes = listing(&routes([&self.daemon], &self.ports(), &self.settings)).expect("JSON");
         let called = inventory([&self.daemon], Some(subject));
         let called = serde_json::to_value(called).expect("JSON");
         let Containers { containers } = serde_json::from_value(called).expect("containers");
@@ -281,6 +297,17 @@ impl Machine {
             containers,
             health: self.health(),
         }
+    }
+
+    /// With an external port for each that is asked for.
+    fn ports(&self) -> PortTable {
+        let range = "10000-10010".parse().ok();
+        let mut ports = PortTable::new(range, &self.settings.entrypoints, SavedPorts::default());
+        let claims = port_claims(&self.daemon, &self.settings);
+        let named = named_ports(&self.daemon).into_iter().collect();
+        let now = std::time::SystemTime::UNIX_EPOCH;
+        ports.update(claims.iter(), &named, |_| Standing::Known, now);
+        ports
     }
 
     fn health(&self) -> Health {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Age, ContainerRoutes, Problem, Rejection};
+use super::{Age, ContainerRoutes, Problem, Rejection, Source};
 use crate::network::NetworkId;
 use crate::traefik::dynamic::Switch;
 use crate::traefik::rule::Rule;
@@ -13,6 +13,7 @@ use crate::traefik::rule::Rule;
 pub struct Contender {
     name: String,
     age: Age,
+    source: Source,
     claims: Vec<Claim>,
 }
 
@@ -45,6 +46,7 @@ pub fn contenders(parts: &[ContainerRoutes]) -> Vec<Contender> {
     let contender = |one: &ContainerRoutes| Contender {
         name: one.origin.container.clone(),
         age: one.age.clone(),
+        source: one.source,
         claims: claims(one),
     };
     parts
@@ -103,8 +105,9 @@ impl Contender {
     }
 }
 
-/// Who loses, of all repositories' containers, and to whom. The eldest chooses first; a container
-/// that lost one rule is rejected as a whole, and so claims nothing else.
+/// Who loses, of all repositories' containers, and to whom. The eldest chooses first; what the
+/// labels of a container say is rejected as a whole if it lost one rule, and so claims nothing
+/// else.
 pub fn contest(contenders: &BTreeMap<Repository, Vec<Contender>>) -> BTreeMap<Repository, Lost> {
     let contested = contested(contenders);
     if contested.is_empty() {
@@ -115,7 +118,8 @@ pub fn contest(contenders: &BTreeMap<Repository, Vec<Contender>>) -> BTreeMap<Re
         .flat_map(|(id, ones)| ones.iter().map(move |one| (one, *id)))
         .filter(|(one, _)| one.places().any(|place| contested.contains(&place)))
         .collect();
-    involved.sort_by_key(|(one, id)| (&one.age, *id));
+    // A port that was handed out is nobody's to take by label, however old.
+    involved.sort_by_key(|(one, id)| (one.source != Source::Ports, &one.age, *id));
 
     let mut held: HashMap<Place<'_>, (&Contender, Repository)> = HashMap::new();
     let mut losses: BTreeMap<Repository, Lost> = BTreeMap::new();
@@ -168,8 +172,12 @@ fn rejection(
         Protocol::Http | Protocol::Tcp => format!("the rule `{rule}` on `{entrypoint}`"),
     };
     let whose = its.map_or(String::new(), |id| format!(" of the repository {id}"));
+    let why = match holder.source {
+        Source::Labels => "is older and keeps it",
+        Source::Ports => "was given the port",
+    };
     Problem::new(format!(
-        "{what} is claimed by the container `{}`{whose}, which is older and keeps it",
+        "{what} is claimed by the container `{}`{whose}, which {why}",
         holder.name
     ))
     .hint("give it another rule or entry point, or stop the other container")
@@ -178,7 +186,8 @@ fn rejection(
 
 /// Takes from a repository's containers what they lost.
 pub fn give_up(parts: &mut [ContainerRoutes], lost: &Lost) {
-    for one in parts {
+    // Ports were handed out apart from what labels claim: nobody loses those.
+    for one in parts.iter_mut().filter(|one| one.source == Source::Labels) {
         if let Some(rejection) = lost.get(&one.age.id) {
             one.config = Default::default();
             one.rejections.push(rejection.clone());
