@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::container::{Condition, Container};
-use super::docker::{ContainerEvent, Engine, EngineError, EventKind, ImagePorts};
+use super::docker::{ContainerEvent, Engine, EngineError, EventKind, Memory};
 
 /// How long events are gathered before one list answers for all of them. Counted from the first:
 /// a burst coalesces, and no event waits longer than this.
@@ -65,14 +65,14 @@ pub type Reports = mpsc::Sender<(Watch, Report)>;
 pub async fn watch(watch: Watch, reports: Reports) {
     let reporter = Reporter { watch, reports };
     let socket = &*reporter.watch.socket;
-    let mut images = ImagePorts::default();
+    let mut memory = Memory::default();
     let mut limit = FIRST_ATTEMPT;
     let mut back_off = BACK_OFF.0;
     loop {
         let deadline = Instant::now() + limit;
         let error = match Session::open(socket, deadline).await {
             Ok(mut session) => {
-                let error = session.follow(deadline, &mut images, &reporter).await;
+                let error = session.follow(deadline, &mut memory, &reporter).await;
                 if session.has_listed {
                     back_off = BACK_OFF.0;
                 }
@@ -111,9 +111,8 @@ struct Session {
 #[derive(Default)]
 struct News {
     /// Containers that are said to have died. Engines announce that before their own list shows
-    /// it, by as much as it takes to dismantle the container: engine 20.10 by 40 ms in the middle
-    /// of 24 times, on the host's network or without one, and by 112 ms at most. A `start` is
-    /// listed by the time it is announced.
+    /// it, by as much as it takes to dismantle the container: engine 20.10 by some 40 ms, and by
+    /// 112 ms at most of 24 times. A `start` is listed by the time that it is announced.
     dying: BTreeSet<String>,
     /// When the first of them came.
     since: Option<Instant>,
@@ -136,13 +135,13 @@ impl Session {
     async fn follow(
         &mut self,
         mut deadline: Instant,
-        images: &mut ImagePorts,
+        memory: &mut Memory,
         reporter: &Reporter,
     ) -> EngineError {
         let mut dying_relists = 0;
         loop {
             let noticed = self.news.since.take().unwrap_or_else(Instant::now);
-            let (containers, meanwhile) = match self.list(images, deadline).await {
+            let (containers, meanwhile) = match self.list(memory, deadline).await {
                 Ok(answer) => answer,
                 Err(error) => return error,
             };
@@ -216,10 +215,10 @@ impl Session {
     /// cost the list, or an engine that always ends it would never be listed.
     async fn list(
         &mut self,
-        images: &mut ImagePorts,
+        memory: &mut Memory,
         deadline: Instant,
     ) -> Result<(Vec<Container>, Meanwhile), EngineError> {
-        let mut list = std::pin::pin!(self.engine.list(images, deadline));
+        let mut list = std::pin::pin!(self.engine.list(memory, deadline));
         let mut meanwhile = Meanwhile::Nothing;
         loop {
             tokio::select! {

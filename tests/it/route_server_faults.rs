@@ -176,6 +176,25 @@ async fn a_thousand_containers_are_one_list_and_one_event_is_one_more() {
 }
 
 #[tokio::test]
+async fn a_container_in_a_state_that_nobody_knows_costs_its_own_routes_alone() {
+    let mut pair = Pair::start().await;
+    let odd = SimulatedContainer {
+        state: "bewildered",
+        ..SimulatedContainer::new("odd")
+    };
+    pair.suspect.run(odd);
+    pair.suspect.run(SimulatedContainer::new("after"));
+    let routes = pair.traefik.poll().await;
+    assert!(
+        routes.contains("after-2816") && !routes.contains("odd-2816"),
+        "{routes}"
+    );
+    pair.health_says("ok", "live").await;
+    pair.other_changes_on_time(&["web-2816", "after-2816"])
+        .await;
+}
+
+#[tokio::test]
 async fn ten_thousand_events_at_once_are_few_lists() {
     let mut pair = Pair::start().await;
     for _ in 0..10_000 {
