@@ -112,6 +112,11 @@ impl RouteServer {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) async fn connect(&self) -> Connection {
         let stream = TcpStream::connect(&self.address)
             .await
