@@ -102,6 +102,7 @@ mod tests {
     use super::*;
     use crate::network::NetworkId;
     use crate::route_server::container::{Address, Condition, Container, DaemonContainers};
+    use crate::route_server::ports::PortTable;
     use crate::route_server::routes::{RouteSettings, routes};
 
     #[test]
@@ -179,7 +180,8 @@ mod tests {
             cert_resolver: None,
             auto_routes: true,
             allow_internal: false,
+            trusted_repositories: Default::default(),
         };
-        routes([&daemon], &settings)
+        routes([&daemon], &PortTable::default(), &settings)
     }
 }

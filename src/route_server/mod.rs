@@ -5,13 +5,14 @@
 //!                 │  ▲ reports ◄──┘
 //!                 ▼
 //!               index ──► routes ──► publish ──► serve ══ Traefik
-//!                 │
-//!                 └──► store (the last known containers)
+//!                 │  └──► ports ──┐
+//!                 └──────────► store (the last known containers, who has which port)
 //! ```
 //!
 //! What holds everywhere: a daemon's part is replaced whole; nothing incomplete is served; no
 //! daemon waits for another. One thread does it all, so that nothing is shared under a lock.
 
+pub mod absences;
 pub mod discover;
 pub mod docker;
 pub mod listen;
@@ -29,6 +30,7 @@ pub mod watch;
 pub mod container;
 pub mod index;
 pub mod options;
+pub mod ports;
 pub mod routes;
 
 use std::io::Write;
@@ -43,6 +45,8 @@ use tracing::info;
 
 use self::index::Index;
 pub use self::options::Options;
+use self::ports::{PortTable, SavedPorts};
+use self::routes::RouteSettings;
 use self::serve::About;
 use self::store::Store;
 use self::supervise::Places;
@@ -85,10 +89,11 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
         started,
     };
     let publication = view.publication.clone();
+    let store = Store::open(&options.state_dir);
     let supervision = supervise::supervise(
         places(options),
-        Index::new(settings),
-        Store::open(&options.state_dir),
+        index(options, settings, store.load_ports()),
+        store,
         publisher,
         stop.clone(),
     );
@@ -114,7 +119,9 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
 }
 
 async fn print_once(options: &Options) -> anyhow::Result<()> {
-    let index = Index::new(options.route_settings());
+    // The ports that the running server gave, which keeps them.
+    let ports = store::read_ports(&options.state_dir).unwrap_or_default();
+    let index = index(options, options.route_settings(), ports);
     let (document, silent) = once::document(&places(options), index).await;
     std::io::stdout().write_all(document?.as_bytes())?;
     anyhow::ensure!(
@@ -124,6 +131,11 @@ async fn print_once(options: &Options) -> anyhow::Result<()> {
         silent.join("; ")
     );
     Ok(())
+}
+
+fn index(options: &Options, settings: RouteSettings, ports: SavedPorts) -> Index {
+    let ports = PortTable::new(options.dynamic_ports, &settings.entrypoints, ports);
+    Index::new(settings, ports)
 }
 
 fn places(options: &Options) -> Places {

@@ -1,10 +1,13 @@
 //! `renet route-server --once`: the routes of this moment, without serving them.
 
+use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::SystemTime;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
+use super::absences::Absences;
 use super::container::{Container, DaemonContainers};
 use super::discover::scan;
 use super::docker::{Engine, EngineError, ImagePorts};
@@ -19,7 +22,7 @@ pub async fn document(
 ) -> (Result<String, serde_json::Error>, Vec<String>) {
     let found = scan(&places.folder, &places.named);
     let answers = join_all(found.keys().map(|socket| list(socket))).await;
-    let mut silent = Vec::new();
+    let (mut silent, mut unheard) = (Vec::new(), Vec::new());
     for ((path, socket), answer) in found.iter().zip(answers) {
         match answer {
             Ok(containers) => {
@@ -29,9 +32,21 @@ pub async fn document(
                 };
                 index.reset(path, seen);
             }
-            Err(error) => silent.push(format!("{}: {error}", path.display())),
+            Err(error) => {
+                silent.push(format!("{}: {error}", path.display()));
+                unheard.push(socket.network_id);
+            }
         }
     }
+    // The running server knows whom to expect back: here, nobody loses a port for being away.
+    let found: BTreeSet<_> = found.values().map(|socket| socket.network_id).collect();
+    let mut absences = Absences::default();
+    for id in index.port_owners().into_iter().map(Some) {
+        if !found.contains(&id) {
+            absences.note(id, Instant::now());
+        }
+    }
+    index.assign_ports(|id| absences.standing(&unheard, id), SystemTime::now());
     (index.snapshot().map(|snapshot| snapshot.yaml), silent)
 }
 

@@ -1,15 +1,16 @@
 //! What the operator says to `renet route-server`: arguments, or the environment that systemd
 //! reads from `router.env`.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
+use super::ports::PortRange;
 use super::routes::RouteSettings;
 use crate::layout;
+use crate::network::NetworkId;
 use crate::traefik::entrypoint::Entrypoint;
 
 /// The arguments of `renet route-server`.
@@ -79,7 +80,17 @@ pub struct Options {
     #[arg(long, env = "REDIACC_ALLOW_INTERNAL")]
     pub allow_internal: bool,
 
-    /// Where the last known containers are kept
+    /// A repository whose labels may send Traefik to any address and have it read any file;
+    /// repeatable
+    #[arg(
+        long = "trust-repository",
+        env = "REDIACC_TRUST_REPOSITORIES",
+        value_name = "ID",
+        value_delimiter = ','
+    )]
+    pub trusted_repositories: Vec<NetworkId>,
+
+    /// Where the last known containers are kept, and who has which external port
     #[arg(
         long,
         env = "REDIACC_STATE_DIR",
@@ -102,6 +113,7 @@ impl Options {
             cert_resolver: given(self.cert_resolver.as_deref()),
             auto_routes: self.auto_routes == Switch::On,
             allow_internal: self.allow_internal,
+            trusted_repositories: self.trusted_repositories.iter().copied().collect(),
         }
     }
 }
@@ -151,64 +163,9 @@ impl FromStr for DockerHost {
 #[error("`{0}` is not a Unix socket: give it as unix:///path/to/docker.sock")]
 pub struct NotADockerHost(String);
 
-/// The first and the last of consecutive ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PortRange {
-    first: u16,
-    last: u16,
-}
-
-impl PortRange {
-    /// How many ports it has.
-    pub fn size(self) -> usize {
-        usize::from(self.last - self.first) + 1
-    }
-}
-
-impl fmt::Display for PortRange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.first, self.last)
-    }
-}
-
-impl FromStr for PortRange {
-    type Err = NotAPortRange;
-
-    fn from_str(text: &str) -> Result<Self, NotAPortRange> {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        match (first.trim().parse(), last.trim().parse()) {
-            (Ok(first), Ok(last)) if 0 < first && first <= last => Ok(Self { first, last }),
-            _ => Err(NotAPortRange(text.to_owned())),
-        }
-    }
-}
-
-/// What was given is not a range of ports.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a range of ports: give it as 10000-10010")]
-pub struct NotAPortRange(String);
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_range_of_ports_is_written_as_it_is_read() {
-        for (text, size) in [("10000-10010", 11), ("1-65535", 65535), ("53-53", 1)] {
-            let range: PortRange = text.parse().expect("a range");
-            assert_eq!((range.to_string().as_str(), range.size()), (text, size));
-        }
-    }
-
-    #[test]
-    fn what_is_no_range_of_ports_is_refused() {
-        for text in ["", "-", "0-10", "10-9", "1-65536", "a-b", "1-2-3"] {
-            assert_eq!(
-                text.parse::<PortRange>(),
-                Err(NotAPortRange(text.to_owned()))
-            );
-        }
-    }
 
     #[test]
     fn only_unix_sockets_are_docker_hosts() {

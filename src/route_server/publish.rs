@@ -165,12 +165,13 @@ fn log_new(before: &[Rejection], now: &[Rejection]) {
 mod tests {
     use super::*;
     use crate::route_server::index::Index;
+    use crate::route_server::ports::PortTable;
     use crate::route_server::routes::RouteSettings;
 
     #[test]
     fn only_other_bytes_are_another_version() {
         let (publisher, mut view) = channel();
-        let mut index = Index::new(RouteSettings::default());
+        let mut index = Index::new(RouteSettings::default(), PortTable::default());
         let empty = index.snapshot().expect("plain data");
         let mut check = |snapshot: &Snapshot, version: u64, is_news: bool| {
             publisher.document(snapshot.clone());

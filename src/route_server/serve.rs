@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::listing::listing;
-use super::options::PortRange;
+use super::ports::{PortListing, PortRange};
 use super::publish::{DaemonState, Publication, View};
 
 /// How long a poll is held while nothing changes. Below Traefik's `pollTimeout` of 10 s.
@@ -177,14 +177,11 @@ async fn health(State(shared): State<Shared>) -> Response {
 }
 
 async fn ports(State(shared): State<Shared>) -> Response {
-    let range = shared.about.dynamic_ports;
-    let body = json!({
-        "range": range.map(|range| range.to_string()),
-        "free": range.map_or(0, PortRange::size),
-        "tcp": [],
-        "udp": [],
-    });
-    json(StatusCode::OK, &body)
+    let listing = match shared.published() {
+        Some(publication) => publication.known.ports(),
+        None => PortListing::empty(shared.about.dynamic_ports),
+    };
+    json(StatusCode::OK, &listing)
 }
 
 async fn not_found() -> Response {

@@ -1,11 +1,12 @@
-//! The last known containers of each daemon, on disk: a route server that starts while a daemon
-//! hangs serves what was known of it.
+//! The state folder: the last known containers of each daemon, so that a route server that starts
+//! while a daemon hangs serves what was known of it, and who has which external port.
 //!
-//! One JSON file a daemon, replaced by a rename. Not synced: what a power cut can take is a list
-//! that the daemon gives again when it starts, and a torn file is ignored.
+//! One JSON file a daemon and one for the ports, each replaced by a rename. The containers are not
+//! synced: what a power cut can take is a list that the daemon gives again when it starts, and a
+//! torn file is ignored. The ports are: nobody else knows them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -18,10 +19,14 @@ use tokio::time::timeout;
 use tracing::warn;
 
 use super::container::DaemonContainers;
+use super::ports::SavedPorts;
 use crate::network::NetworkId;
 
 const PREFIX: &str = "containers-";
 const SUFFIX: &str = ".json";
+const PORTS: &str = "ports.json";
+/// What a table of ports is renamed to that cannot be read.
+const BROKEN_PORTS: &str = "ports.json.broken";
 /// How long the end of the program waits for what is still to be written.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -32,8 +37,24 @@ pub struct Store {
     writer: JoinHandle<()>,
 }
 
-/// What is to be in a file: nothing means no file.
-type Change = (PathBuf, Option<Arc<DaemonContainers>>);
+/// What is to be in a file.
+type Change = (PathBuf, Content);
+
+enum Content {
+    /// There is to be no file.
+    None,
+    Containers(Arc<DaemonContainers>),
+    Ports(SavedPorts),
+}
+
+/// Who had which port when the last process ended, for a process that changes nothing.
+pub fn read_ports(folder: &Path) -> io::Result<SavedPorts> {
+    match fs::read(folder.join(PORTS)) {
+        Ok(text) => Ok(serde_json::from_slice(&text)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(SavedPorts::default()),
+        Err(error) => Err(error),
+    }
+}
 
 impl Store {
     /// Opens the folder, and makes it if need be. One that cannot be used costs a warning and
@@ -79,13 +100,32 @@ impl Store {
     pub fn save(&self, socket: &Path, containers: Arc<DaemonContainers>) {
         let file = self.file(socket, containers.network_id);
         // It fails when the writer has gone, which is when the program ends.
-        let _ = self.writes.send((file, Some(containers)));
+        let _ = self.writes.send((file, Content::Containers(containers)));
+    }
+
+    /// Who had which port when the last process ended. A table that cannot be read is set aside,
+    /// for somebody to look at; the ports are then handed out anew.
+    pub fn load_ports(&self) -> SavedPorts {
+        read_ports(&self.folder).unwrap_or_else(|error| {
+            let (file, aside) = (self.folder.join(PORTS), self.folder.join(BROKEN_PORTS));
+            match fs::rename(&file, &aside) {
+                Ok(()) => warn!("cannot read {file:?}, it is {aside:?} now: {error}"),
+                Err(_) => warn!("cannot read {file:?}: {error}"),
+            }
+            SavedPorts::default()
+        })
+    }
+
+    /// Keeps who has which port. Returns at once.
+    pub fn save_ports(&self, ports: SavedPorts) {
+        let file = self.folder.join(PORTS);
+        let _ = self.writes.send((file, Content::Ports(ports)));
     }
 
     /// Forgets a daemon whose socket is gone.
     pub fn remove(&self, socket: &Path, network_id: Option<NetworkId>) {
         let file = self.file(socket, network_id);
-        let _ = self.writes.send((file, None));
+        let _ = self.writes.send((file, Content::None));
     }
 
     /// Forgets the daemons whose sockets went while nobody watched.
@@ -98,7 +138,7 @@ impl Store {
                 .to_str()
                 .is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
             if is_ours && !kept.contains(&entry.path()) {
-                let _ = self.writes.send((entry.path(), None));
+                let _ = self.writes.send((entry.path(), Content::None));
             }
         }
     }
@@ -135,7 +175,7 @@ async fn write_all(mut queue: mpsc::UnboundedReceiver<Change>) {
         for (file, content) in pending {
             let written = {
                 let file = file.clone();
-                spawn_blocking(move || write(&file, content.as_deref()))
+                spawn_blocking(move || write(&file, &content))
             };
             match written.await.unwrap_or_else(|error| Err(error.into())) {
                 Ok(()) => {
@@ -152,17 +192,36 @@ async fn write_all(mut queue: mpsc::UnboundedReceiver<Change>) {
     }
 }
 
-fn write(file: &Path, content: Option<&DaemonContainers>) -> io::Result<()> {
-    let Some(content) = content else {
-        return match fs::remove_file(file) {
+fn write(file: &Path, content: &Content) -> io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("/"));
+    match content {
+        Content::None => match fs::remove_file(file) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(()),
-        };
-    };
-    let folder = file.parent().unwrap_or(Path::new("/"));
+        },
+        Content::Containers(containers) => replace(
+            file,
+            folder,
+            &serde_json::to_vec(&**containers)?,
+            |_| Ok(()),
+        ),
+        Content::Ports(ports) => {
+            replace(file, folder, &serde_json::to_vec(ports)?, File::sync_all)?;
+            File::open(folder)?.sync_all()
+        }
+    }
+}
+
+fn replace(
+    file: &Path,
+    folder: &Path,
+    text: &[u8],
+    settle: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     // A temporary file is made with mode 0600, and labels may hold what is not for everybody.
     let mut temporary = tempfile::NamedTempFile::new_in(folder)?;
-    temporary.write_all(&serde_json::to_vec(content)?)?;
+    temporary.write_all(text)?;
+    settle(temporary.as_file())?;
     temporary.persist(file)?;
     Ok(())
 }
@@ -230,6 +289,37 @@ mod tests {
             fs::write(store.file(Path::new(SOCKET), id), text).expect("a file");
             assert_eq!(store.load(Path::new(SOCKET), id), None, "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_has_which_port_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = r#"{"tcp":[{"port":10000,"network_id":2816,"service":"db","target":5432,"since":1}],"udp":[]}"#;
+        let saved: SavedPorts = serde_json::from_str(text).expect("a table");
+
+        let store = Store::open(folder.path());
+        assert_eq!(store.load_ports(), SavedPorts::default());
+        store.save_ports(SavedPorts::default());
+        store.save_ports(saved.clone());
+        // Daemons that went have no part in it.
+        store.keep_only(std::iter::empty());
+        store.close().await;
+
+        assert_eq!(Store::open(folder.path()).load_ports(), saved);
+        let file = fs::metadata(folder.path().join(PORTS)).expect("the file");
+        assert_eq!(file.permissions().mode() & 0o777, 0o600);
+    }
+
+    #[tokio::test]
+    async fn a_broken_table_of_ports_is_set_aside() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join(PORTS), "{").expect("a file");
+        assert!(read_ports(folder.path()).is_err());
+        let store = Store::open(folder.path());
+        assert_eq!(store.load_ports(), SavedPorts::default());
+        assert!(!folder.path().join(PORTS).exists());
+        let aside = fs::read_to_string(folder.path().join(BROKEN_PORTS));
+        assert_eq!(aside.ok().as_deref(), Some("{"));
     }
 
     #[tokio::test]

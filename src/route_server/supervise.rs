@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{error, info, warn};
 
+use super::absences::Absences;
 use super::container::DaemonContainers;
 use super::discover::{Folders, Socket, scan};
 use super::index::Index;
@@ -53,6 +54,7 @@ pub async fn supervise(
         daemons: BTreeMap::new(),
         watches: 0,
         awaited: BTreeSet::new(),
+        absences: Absences::default(),
         news: true,
     };
 
@@ -92,6 +94,8 @@ struct Supervision {
     /// the store knows of it, by its end, or by its first failure: one that hangs, and of which
     /// nothing is known, would otherwise keep all other sites down after a boot.
     awaited: BTreeSet<Arc<Path>>,
+    /// The daemons that are not there, whose services' ports nobody else is given for a while.
+    absences: Absences,
     /// Whether the index changed since the last publication.
     news: bool,
 }
@@ -120,6 +124,9 @@ impl Supervision {
         self.store
             .keep_only(sockets.map(|(path, socket)| (path.as_path(), socket.network_id)));
         self.awaited = found.keys().map(|path| Arc::from(path.as_path())).collect();
+        for id in self.index.port_owners() {
+            self.absences.note(Some(id), Instant::now());
+        }
         self.discovered(found);
     }
 
@@ -147,6 +154,7 @@ impl Supervision {
     /// Puts a watch on a socket that is new, or came back as another one.
     fn start(&mut self, path: Arc<Path>, socket: Socket) {
         info!(socket = %path.display(), "watching");
+        self.absences.clear(socket.network_id);
         self.watches += 1;
         let number = self.watches;
         let watch = Watch {
@@ -219,13 +227,18 @@ impl Supervision {
             |daemon: &Daemon| matches!(daemon.presence, Presence::GoneUntil(end) if end <= now);
         let (index, store) = (&mut self.index, &self.store);
         let (awaited, news) = (&mut self.awaited, &mut self.news);
+        let absences = &mut self.absences;
+        *news |= absences.expire(now);
         self.daemons.retain(|path, daemon| {
             if !has_expired(daemon) {
                 return true;
             }
             store.remove(path, daemon.socket.network_id);
             awaited.remove(path);
-            *news |= index.remove(path);
+            index.remove(path);
+            absences.note(daemon.socket.network_id, now);
+            // Also where nothing was known of it: its ports have another standing now.
+            *news = true;
             false
         });
     }
@@ -236,11 +249,26 @@ impl Supervision {
             Presence::Watched(..) => None,
             Presence::GoneUntil(end) => Some(end),
         });
-        ends.min()
+        ends.chain(self.absences.next_expiry()).min()
+    }
+
+    /// Gives external ports to all who ask for one, and keeps on disk who has which.
+    fn assign_ports(&mut self) {
+        let unheard: Vec<_> = self
+            .daemons
+            .iter()
+            .filter(|(path, _)| !self.index.knows(path))
+            .map(|(_, daemon)| daemon.socket.network_id)
+            .collect();
+        let standing = |id| self.absences.standing(&unheard, id);
+        if let Some(ports) = self.index.assign_ports(standing, SystemTime::now()) {
+            self.store.save_ports(ports.saved());
+        }
     }
 
     fn publish(&mut self) {
         if self.news && self.awaited.is_empty() {
+            self.assign_ports();
             match self.index.snapshot() {
                 Ok(snapshot) => self.publisher.document(snapshot),
                 // Plain data always serializes. If it ever does not, what was there is still right.

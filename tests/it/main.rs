@@ -12,6 +12,7 @@ mod real_traefik;
 mod render;
 mod route_server;
 mod route_server_faults;
+mod route_server_ports;
 mod route_server_process;
 mod simulated_daemon;
 mod test_machine;

@@ -384,7 +384,9 @@ async fn a_container_that_is_not_healthy_or_is_paused_has_no_routes() {
 async fn a_named_daemon_outside_the_folder_has_routes_too() {
     let machine = Machine::new();
     let socket = machine.state_dir().join("docker.sock");
-    let plain = SimulatedContainer::new("plain").label("rediacc.network_id", "2944");
+    let plain = SimulatedContainer::new("plain")
+        .label("rediacc.network_id", "2944")
+        .label("rediacc.service_ip", "127.0.11.130");
     let _daemon = SimulatedDaemon::start(&socket, &[plain]);
     let mut command = machine.renet();
     command

@@ -17,6 +17,10 @@ use tokio::net::UnixListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+const SERVICE_IP: &str = "rediacc.service_ip";
+/// The address of a service of repository 2816.
+const FIRST_ADDRESS: &str = "127.0.11.2";
+
 /// A container as a test describes it.
 #[derive(Clone)]
 pub(crate) struct SimulatedContainer {
@@ -46,7 +50,7 @@ impl SimulatedContainer {
             ports: Vec::new(),
         }
         .label("rediacc.service_name", name)
-        .label("rediacc.service_ip", "127.0.11.2")
+        .label(SERVICE_IP, FIRST_ADDRESS)
         .label("rediacc.service_port", "8080")
     }
 
@@ -65,6 +69,21 @@ impl SimulatedContainer {
         self.labels.retain(|(other, _)| other != label);
         self.labels.push((label.to_owned(), value.to_owned()));
         self
+    }
+
+    /// With an address of the repository whose socket this is, unless it has one of its own.
+    fn at_home(self, socket: &Path) -> Self {
+        let id: Option<u32> = socket
+            .file_stem()
+            .and_then(|name| name.to_str()?.strip_prefix("docker-")?.parse().ok());
+        let is_given = |(label, ip): &(String, String)| label == SERVICE_IP && ip != FIRST_ADDRESS;
+        match id {
+            Some(id) if !self.labels.iter().any(is_given) => {
+                let [_, a, b, c] = id.to_be_bytes();
+                self.label(SERVICE_IP, &format!("127.{a}.{b}.{}", c + 2))
+            }
+            _ => self,
+        }
     }
 
     pub(crate) fn without_label(mut self, label: &str) -> Self {
@@ -147,6 +166,13 @@ impl SimulatedContainer {
     }
 }
 
+fn at_home(containers: &[SimulatedContainer], socket: &Path) -> Vec<SimulatedContainer> {
+    let containers = containers.iter().cloned();
+    containers
+        .map(|container| container.at_home(socket))
+        .collect()
+}
+
 /// How the daemon answers requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Behaviour {
@@ -201,7 +227,7 @@ impl SimulatedDaemon {
         let listener = UnixListener::bind(socket).expect("the daemon's socket");
         let shared = Arc::new(Shared {
             state: Mutex::new(Daemon {
-                containers: containers.to_vec(),
+                containers: at_home(containers, socket),
                 behaviour,
                 events: Vec::new(),
                 streams: 0,
@@ -226,6 +252,7 @@ impl SimulatedDaemon {
 
     /// Starts a container, or starts it again as another.
     pub(crate) fn run(&self, container: SimulatedContainer) {
+        let container = container.at_home(&self.socket);
         self.change(|daemon| {
             daemon.event("start", &container);
             daemon
@@ -240,6 +267,15 @@ impl SimulatedDaemon {
         self.change(|daemon| daemon.end(name));
     }
 
+    /// Removes a container.
+    pub(crate) fn remove(&self, name: &str) {
+        self.change(|daemon| {
+            let at = daemon.containers.iter().position(|one| one.name == name);
+            let container = daemon.containers.remove(at.expect("a known container"));
+            daemon.event("destroy", &container);
+        });
+    }
+
     /// Ends a container as engines really do it: `die` is announced, the next list still shows it
     /// running, and the one after that no longer.
     pub(crate) fn end_late(&self, name: &str) {
@@ -251,7 +287,8 @@ impl SimulatedDaemon {
 
     /// Other containers, of which no event tells.
     pub(crate) fn set_silently(&self, containers: &[SimulatedContainer]) {
-        self.change(|daemon| daemon.containers = containers.to_vec());
+        let containers = at_home(containers, &self.socket);
+        self.change(|daemon| daemon.containers = containers);
     }
 
     /// Something happens to a container that does not change it.

@@ -2,7 +2,9 @@
 //! nothing of Traefik.
 
 use super::linked::{DefaultRule, default_name};
-use super::{Container, Problem, RouteSettings, SERVICE_NAME, entrypoints, target};
+use super::reach::Reach;
+use super::target::Target;
+use super::{Container, Problem, RouteSettings, SERVICE_NAME, entrypoints};
 use crate::network::NetworkId;
 use crate::traefik::dynamic::{
     Domain, DynamicConfig, LoadBalancer, Router, RouterTls, Server, Servers, Service, Switch,
@@ -36,10 +38,14 @@ pub(super) fn route(
     let Some(host) = Host::of(container, network_id, settings)? else {
         return Ok(None);
     };
-    let Some(port) = http_port(container)? else {
+    let target = Target {
+        container,
+        reach: Reach::of(network_id, settings),
+    };
+    let Some(port) = http_port(&target)? else {
         return Ok(None);
     };
-    let address = std::net::SocketAddr::new(target::address(container)?, port);
+    let address = std::net::SocketAddr::new(target.address()?, port);
     let (entry_points, secure) =
         entrypoints::default_web(settings, settings.cert_resolver.is_some())?;
     let router = Router {
@@ -114,12 +120,13 @@ impl<'s> Host<'s> {
         // What goes into a rule must not be able to end it: a name with a backtick could claim
         // any host.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if service.is_empty() || !service.bytes().all(is_plain) || name.len() > LONGEST_LABEL {
+        let is_whole = !service.is_empty() && !service.starts_with('-');
+        if !is_whole || !service.bytes().all(is_plain) || name.len() > LONGEST_LABEL {
             return Err(Problem::of_label(
                 SERVICE_NAME,
                 format!("`{service}` cannot be a part of a host name"),
             )
-            .hint("use letters, digits, `-` and `_`, some 50 at most"));
+            .hint("use letters, digits, `-` and `_`, some 50 at most, and no `-` first"));
         }
         Ok(Some(Self { name, base_domain }))
     }
@@ -142,12 +149,12 @@ impl<'s> Host<'s> {
 }
 
 /// The port that a container most likely speaks HTTP on; none if it speaks something else.
-fn http_port(container: &Container) -> Result<Option<u16>, Problem> {
+fn http_port(target: &Target<'_>) -> Result<Option<u16>, Problem> {
     let is_http = |port: &u16| !NOT_HTTP.contains(port) && !NOT_HTTP_RANGE.contains(port);
-    if let Some(port) = target::service_port(container)? {
+    if let Some(port) = target.service_port()? {
         return Ok(Some(port).filter(is_http));
     }
-    let exposed = &container.exposed_tcp_ports;
+    let exposed = &target.container.exposed_tcp_ports;
     let mut candidates = exposed.iter().copied().filter(is_http);
     Ok(match (candidates.next(), candidates.next()) {
         (Some(only), None) => Some(only),

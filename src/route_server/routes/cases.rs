@@ -9,7 +9,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::linked::{DefaultRule, default_name, link};
-use super::{Age, ContainerRoutes, Origin, merge};
+use super::reach::Reach;
+use super::target::Target;
+use super::{Age, ContainerRoutes, Origin, Source, merge};
 use crate::route_server::container::{Address, Condition, Container};
 use crate::traefik::dynamic::{DynamicConfig, Switch};
 use crate::traefik::labels;
@@ -42,7 +44,7 @@ struct Options {
 }
 
 /// Where the difference is on purpose, and why.
-const DIFFERENCES: [(&str, &[&str]); 6] = [
+const DIFFERENCES: [(&str, &[&str]); 7] = [
     (
         "Of two containers that define one name differently, the elder keeps it; Traefik deletes both",
         &[
@@ -83,16 +85,16 @@ const DIFFERENCES: [(&str, &[&str]); 6] = [
         &["edge-slice-on-strings"],
     ),
     (
-        "A container that cannot be sent requests gives nothing; Traefik can be told otherwise",
+        "Traefik's provider can be told as a whole to keep routers of unhealthy containers",
         &[
             "upstream-build-35",
             "upstream-build-37",
             "upstream-build-39",
-            "upstream-build_allowNonRunning-01",
-            "upstream-build_allowNonRunning-04",
-            "upstream-build_allowNonRunning-05",
-            "upstream-build_allowNonRunning-06",
-            "upstream-build_allowNonRunning-07",
+        ],
+    ),
+    (
+        "No server is `servers: []`, answered with 503; to Traefik it is one without a URL, and 500",
+        &[
             "edge-health-starting-allowempty",
             "edge-status-paused-allownonrunning",
             "edge-status-exited-allownonrunning",
@@ -175,7 +177,9 @@ fn meaning(case: &Case, ports: &[u16]) -> (Value, Vec<String>) {
                 },
                 config,
                 rejections: Vec::new(),
+                source: Source::Labels,
                 age: Age {
+                    waiting: container.condition != Condition::Ready,
                     created: container.created,
                     id: container.id,
                 },
@@ -198,7 +202,8 @@ fn configuration(container: &Container, options: &Options) -> Result<DynamicConf
     let nothing = DynamicConfig::default();
     let asked = labels::container_options(&container.labels).map_err(|error| error.to_string())?;
     let enabled = asked.enable.or(options.exposed_by_default).unwrap_or(true);
-    if !enabled || container.condition != Condition::Ready {
+    let stays = container.condition == Condition::Ready || asked.allow_non_running();
+    if !enabled || !stays {
         return Ok(nothing);
     }
     let mut config = labels::decode(&container.labels).map_err(|error| error.to_string())?;
@@ -211,7 +216,11 @@ fn configuration(container: &Container, options: &Options) -> Result<DynamicConf
         rule,
         tls: Switch::Off,
     };
-    match link(&mut config, container, &default_rule) {
+    let target = Target {
+        container,
+        reach: Reach::Everywhere,
+    };
+    match link(&mut config, &target, &default_rule) {
         Ok(_) => Ok(config),
         Err(problem) => Err(problem.reason),
     }
@@ -280,6 +289,7 @@ fn is_zero(value: &Value) -> bool {
         Value::Bool(set) => !set,
         Value::String(text) => text.is_empty(),
         Value::Number(number) => number.as_i64() == Some(0),
+        Value::Array(items) => items.is_empty(),
         _ => false,
     }
 }

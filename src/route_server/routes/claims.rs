@@ -3,15 +3,17 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Age, ContainerRoutes, Problem, Rejection};
+use super::{Age, ContainerRoutes, Problem, Rejection, Source};
 use crate::network::NetworkId;
 use crate::traefik::dynamic::Switch;
+use crate::traefik::rule::Rule;
 
 /// A container with the rules that it claims.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contender {
     name: String,
     age: Age,
+    source: Source,
     claims: Vec<Claim>,
 }
 
@@ -44,6 +46,7 @@ pub fn contenders(parts: &[ContainerRoutes]) -> Vec<Contender> {
     let contender = |one: &ContainerRoutes| Contender {
         name: one.origin.container.clone(),
         age: one.age.clone(),
+        source: one.source,
         claims: claims(one),
     };
     parts
@@ -76,9 +79,11 @@ fn claims(one: &ContainerRoutes) -> Vec<Claim> {
     http.chain(tcp).chain(udp).collect()
 }
 
-/// One spelling for all that mean the same.
+/// One spelling for all that mean the same. A rule that cannot be read means nothing to Traefik
+/// either, and is compared as it is.
 fn normal_form(rule: Option<&str>) -> String {
-    rule.unwrap_or_default().trim().to_owned()
+    let rule = rule.unwrap_or_default();
+    Rule::parse(rule).map_or_else(|_| rule.trim().to_owned(), |rule| rule.normal_form())
 }
 
 /// What is claimed at one entry point.
@@ -100,8 +105,9 @@ impl Contender {
     }
 }
 
-/// Who loses, of all repositories' containers, and to whom. The eldest chooses first; a container
-/// that lost one rule is rejected as a whole, and so claims nothing else.
+/// Who loses, of all repositories' containers, and to whom. The eldest chooses first; what the
+/// labels of a container say is rejected as a whole if it lost one rule, and so claims nothing
+/// else.
 pub fn contest(contenders: &BTreeMap<Repository, Vec<Contender>>) -> BTreeMap<Repository, Lost> {
     let contested = contested(contenders);
     if contested.is_empty() {
@@ -112,7 +118,8 @@ pub fn contest(contenders: &BTreeMap<Repository, Vec<Contender>>) -> BTreeMap<Re
         .flat_map(|(id, ones)| ones.iter().map(move |one| (one, *id)))
         .filter(|(one, _)| one.places().any(|place| contested.contains(&place)))
         .collect();
-    involved.sort_by_key(|(one, id)| (&one.age, *id));
+    // A port that was handed out is nobody's to take by label, however old.
+    involved.sort_by_key(|(one, id)| (one.source != Source::Ports, &one.age, *id));
 
     let mut held: HashMap<Place<'_>, (&Contender, Repository)> = HashMap::new();
     let mut losses: BTreeMap<Repository, Lost> = BTreeMap::new();
@@ -165,8 +172,12 @@ fn rejection(
         Protocol::Http | Protocol::Tcp => format!("the rule `{rule}` on `{entrypoint}`"),
     };
     let whose = its.map_or(String::new(), |id| format!(" of the repository {id}"));
+    let why = match holder.source {
+        Source::Labels => "is older and keeps it",
+        Source::Ports => "was given the port",
+    };
     Problem::new(format!(
-        "{what} is claimed by the container `{}`{whose}, which is older and keeps it",
+        "{what} is claimed by the container `{}`{whose}, which {why}",
         holder.name
     ))
     .hint("give it another rule or entry point, or stop the other container")
@@ -175,7 +186,8 @@ fn rejection(
 
 /// Takes from a repository's containers what they lost.
 pub fn give_up(parts: &mut [ContainerRoutes], lost: &Lost) {
-    for one in parts {
+    // Ports were handed out apart from what labels claim: nobody loses those.
+    for one in parts.iter_mut().filter(|one| one.source == Source::Labels) {
         if let Some(rejection) = lost.get(&one.age.id) {
             one.config = Default::default();
             one.rejections.push(rejection.clone());

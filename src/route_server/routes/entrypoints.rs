@@ -28,7 +28,18 @@ pub(super) fn assign(config: &mut DynamicConfig, settings: &RouteSettings) -> Re
     for (name, router) in &mut config.tcp.routers {
         let label = format!("traefik.tcp.routers.{name}.entrypoints");
         router.entry_points = if named(&router.entry_points).next().is_some() {
-            present(&router.entry_points, &label, false, settings)?
+            let names = present(&router.entry_points, &label, false, settings)?;
+            // Plain TCP is served before HTTP, whose requests would never be seen.
+            if router.tls.on().is_none()
+                && let Some(name) = names.iter().find(|name| is_webs(name))
+            {
+                return Err(Problem::of_label(
+                    &label,
+                    format!("plain TCP on `{name}` would take the connections of all HTTP routers"),
+                )
+                .hint("name an entry point of its own, as tcp-<port>, or set tls"));
+            }
+            names
         } else if router.tls.on().is_some() {
             default_web(settings, true)?.0
         } else {
@@ -75,13 +86,20 @@ pub(super) fn default_web(
         .hint("run rdc context set-infra MACHINE --public-ipv4 …, then push-infra"))
 }
 
-fn names_of(listener: Listener, settings: &RouteSettings) -> Vec<String> {
+/// The entry points of a listener that the machine has, of both families.
+pub(super) fn names_of(listener: Listener, settings: &RouteSettings) -> Vec<String> {
     FAMILIES
         .map(|family| Entrypoint::new(listener, family))
         .iter()
         .filter(|entrypoint| settings.entrypoints.contains(entrypoint))
         .map(ToString::to_string)
         .collect()
+}
+
+/// Whether an entry point is one that the HTTP routers of all repositories share.
+fn is_webs(name: &str) -> bool {
+    let entrypoint: Result<Entrypoint, _> = name.parse();
+    entrypoint.is_ok_and(|one| matches!(one.listener, Listener::Web | Listener::WebSecure))
 }
 
 fn named(entrypoints: &[String]) -> impl Iterator<Item = &str> {

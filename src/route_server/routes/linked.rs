@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Container, Problem, target};
+use super::target::Target;
+use super::{Container, Problem};
 use crate::traefik::dynamic::{
     DynamicConfig, Http, LoadBalancer, Router, RouterTls, Server, Service, Switch, Tcp,
-    TcpLoadBalancer, TcpService, Udp, UdpLoadBalancer, UdpService, Unset,
+    TcpLoadBalancer, TcpServer, TcpService, Udp, UdpLoadBalancer, UdpServer, UdpService, Unset,
 };
 
 /// The rule of an HTTP router that has none, and how its certificate is to be had.
@@ -25,7 +26,7 @@ const COMPOSE_SERVICE: &str = "com.docker.compose.service";
 /// routers, which are gone from the configuration.
 pub(super) fn link(
     config: &mut DynamicConfig,
-    container: &Container,
+    target: &Target<'_>,
     default_rule: &DefaultRule,
 ) -> Result<Vec<Problem>, Problem> {
     let DynamicConfig {
@@ -37,22 +38,22 @@ pub(super) fn link(
     let mut problems = Vec::new();
     let has_tcp = !tcp.routers.is_empty() || !tcp.services.is_empty();
     if has_tcp {
-        link_tcp(tcp, container, &mut problems)?;
+        link_tcp(tcp, target, &mut problems)?;
     }
     let has_udp = !udp.routers.is_empty() || !udp.services.is_empty();
     if has_udp {
-        link_udp(udp, container, &mut problems)?;
+        link_udp(udp, target, &mut problems)?;
     }
     // A container of TCP or UDP alone is not a web server besides.
     if !(has_tcp || has_udp) || !http.unset() {
-        link_http(http, container, default_rule, &mut problems)?;
+        link_http(http, target, default_rule, &mut problems)?;
     }
     Ok(problems)
 }
 
 fn link_http(
     http: &mut Http,
-    container: &Container,
+    target: &Target<'_>,
     default_rule: &DefaultRule,
     problems: &mut Vec<Problem>,
 ) -> Result<(), Problem> {
@@ -66,7 +67,7 @@ fn link_http(
             load_balancer: Some(LoadBalancer::default()),
             ..Service::default()
         };
-        services.insert(default_name(container), service);
+        services.insert(default_name(target.container), service);
     }
     for (name, service) in services.iter_mut() {
         let prefix = format!("traefik.http.services.{name}.loadbalancer");
@@ -74,11 +75,15 @@ fn link_http(
             .load_balancer
             .as_mut()
             .ok_or_else(|| no_load_balancer(&prefix))?;
+        if !target.is_ready() {
+            balancer.servers.clear();
+            continue;
+        }
         if balancer.servers.is_empty() {
             balancer.servers.push(Server::default());
         }
         for server in balancer.servers.iter_mut() {
-            locate(server, container, &prefix)?;
+            locate(server, target, &prefix)?;
         }
     }
     if routers.is_empty() {
@@ -89,7 +94,7 @@ fn link_http(
             );
             return Ok(());
         }
-        routers.insert(default_name(container), Router::default());
+        routers.insert(default_name(target.container), Router::default());
     }
     routers.retain(|name, router| {
         if router.rule.as_deref().is_none_or(str::is_empty) {
@@ -109,7 +114,7 @@ fn link_http(
 
 fn link_tcp(
     tcp: &mut Tcp,
-    container: &Container,
+    target: &Target<'_>,
     problems: &mut Vec<Problem>,
 ) -> Result<(), Problem> {
     let Tcp {
@@ -117,26 +122,7 @@ fn link_tcp(
         services,
         middlewares: _,
     } = tcp;
-    if services.is_empty() {
-        let service = TcpService {
-            load_balancer: Some(TcpLoadBalancer::default()),
-        };
-        services.insert(default_name(container), service);
-    }
-    for (name, service) in services.iter_mut() {
-        let prefix = format!("traefik.tcp.services.{name}.loadbalancer");
-        let balancer = service
-            .load_balancer
-            .as_mut()
-            .ok_or_else(|| no_load_balancer(&prefix))?;
-        if balancer.servers.is_empty() {
-            balancer.servers.push(Default::default());
-        }
-        for server in balancer.servers.iter_mut() {
-            let port = server.port.take();
-            server.address = Some(address(container, &prefix, port.as_deref())?);
-        }
-    }
+    serve(services, target)?;
     routers.retain(|name, router| {
         if router.rule.as_deref().is_none_or(str::is_empty) {
             let label = format!("traefik.tcp.routers.{name}.rule");
@@ -157,30 +143,11 @@ fn link_tcp(
 
 fn link_udp(
     udp: &mut Udp,
-    container: &Container,
+    target: &Target<'_>,
     problems: &mut Vec<Problem>,
 ) -> Result<(), Problem> {
     let Udp { routers, services } = udp;
-    if services.is_empty() {
-        let service = UdpService {
-            load_balancer: Some(UdpLoadBalancer::default()),
-        };
-        services.insert(default_name(container), service);
-    }
-    for (name, service) in services.iter_mut() {
-        let prefix = format!("traefik.udp.services.{name}.loadbalancer");
-        let balancer = service
-            .load_balancer
-            .as_mut()
-            .ok_or_else(|| no_load_balancer(&prefix))?;
-        if balancer.servers.is_empty() {
-            balancer.servers.push(Default::default());
-        }
-        for server in balancer.servers.iter_mut() {
-            let port = server.port.take();
-            server.address = Some(address(container, &prefix, port.as_deref())?);
-        }
-    }
+    serve(services, target)?;
     routers.retain(|name, router| {
         let linked = point(&mut router.service, services);
         if !linked {
@@ -191,8 +158,75 @@ fn link_udp(
     Ok(())
 }
 
+/// A service whose servers are an address and a port: TCP's and UDP's.
+trait Addressed: Sized {
+    const PROTOCOL: &'static str;
+
+    /// A service with a load balancer and no server.
+    fn bare() -> Self;
+
+    /// What a load balancer's only server says of its port; without a load balancer, nothing.
+    fn port(&mut self) -> Option<Option<String>>;
+
+    /// Sets the only server, or none.
+    fn set(&mut self, address: Option<String>);
+}
+
+macro_rules! addressed {
+    ($($protocol:literal: $service:ident { $balancer:ident, $server:ident }),*) => {$(
+        impl Addressed for $service {
+            const PROTOCOL: &'static str = $protocol;
+
+            fn bare() -> Self {
+                Self { load_balancer: Some($balancer::default()) }
+            }
+
+            fn port(&mut self) -> Option<Option<String>> {
+                let servers = &mut self.load_balancer.as_mut()?.servers;
+                Some(servers.iter_mut().find_map(|server| server.port.take()))
+            }
+
+            fn set(&mut self, address: Option<String>) {
+                let Some(balancer) = &mut self.load_balancer else {
+                    return;
+                };
+                let labelled = balancer.servers.pop().unwrap_or_default();
+                balancer.servers.clear();
+                if address.is_some() {
+                    balancer.servers.push($server { address, ..labelled });
+                }
+            }
+        }
+    )*};
+}
+
+addressed!(
+    "tcp": TcpService { TcpLoadBalancer, TcpServer },
+    "udp": UdpService { UdpLoadBalancer, UdpServer }
+);
+
+/// Gives each service of TCP or UDP its server; one is there even where no label describes any.
+fn serve<S: Addressed>(
+    services: &mut BTreeMap<String, S>,
+    target: &Target<'_>,
+) -> Result<(), Problem> {
+    if services.is_empty() {
+        services.insert(default_name(target.container), S::bare());
+    }
+    for (name, service) in services {
+        let prefix = format!("traefik.{}.services.{name}.loadbalancer", S::PROTOCOL);
+        let port = service.port().ok_or_else(|| no_load_balancer(&prefix))?;
+        let address = match target.is_ready() {
+            true => Some(address(target, &prefix, port.as_deref())?),
+            false => None,
+        };
+        service.set(address);
+    }
+    Ok(())
+}
+
 /// Gives an HTTP server its URL: the label's own, or scheme and port at the container's address.
-fn locate(server: &mut Server, container: &Container, prefix: &str) -> Result<(), Problem> {
+fn locate(server: &mut Server, target: &Target<'_>, prefix: &str) -> Result<(), Problem> {
     let scheme = server.scheme.take().filter(|scheme| !scheme.is_empty());
     let port = server.port.take().filter(|port| !port.is_empty());
     if server.url.as_deref().is_some_and(|url| !url.is_empty()) {
@@ -212,14 +246,16 @@ fn locate(server: &mut Server, container: &Container, prefix: &str) -> Result<()
         )
         .hint("write http, https or h2c"));
     }
-    let address = address(container, prefix, port.as_deref())?;
+    let address = address(target, prefix, port.as_deref())?;
     server.url = Some(format!("{scheme}://{address}"));
     Ok(())
 }
 
-fn address(container: &Container, prefix: &str, port: Option<&str>) -> Result<String, Problem> {
+fn address(target: &Target<'_>, prefix: &str, port: Option<&str>) -> Result<String, Problem> {
     let label = format!("{prefix}.server.port");
-    target::server(container, &label, port).map(|address| address.to_string())
+    target
+        .server(&label, port)
+        .map(|address| address.to_string())
 }
 
 /// Points a router without a service at the only one there is.

@@ -1,23 +1,22 @@
-//! What the containers give, put together. Containers that agree share: replicas join their
-//! servers. Where two disagree about a name, the elder keeps it.
+//! What the containers of a repository give, put together. Containers that agree share: replicas
+//! join their servers. Where two disagree about a name, the elder keeps it.
 
 use std::collections::{BTreeMap, HashMap, btree_map::Entry};
 
 use super::{ContainerRoutes, Origin, Origins, Problem, Routes};
-use crate::network::NetworkId;
 use crate::traefik::dynamic::{
-    DynamicConfig, Http, Middleware, Router, Servers, Service, Tcp, TcpMiddleware, TcpRouter,
-    TcpService, Tls, Udp, UdpRouter, UdpService,
+    DynamicConfig, Middleware, Router, Servers, Service, TcpMiddleware, TcpRouter, TcpService, Tls,
+    UdpRouter, UdpService,
 };
 
-/// The routes of all containers. Deterministic: the order of the input does not matter.
+/// The routes of a repository's containers. Deterministic: the order of the input does not matter.
 pub fn merge<'r>(derived: impl IntoIterator<Item = &'r ContainerRoutes>) -> Routes {
     let mut derived: Vec<_> = derived.into_iter().collect();
     // Labels that somebody wrote come before routes that nobody asked for; then the elder.
     derived.sort_by_key(|one| (one.origin.auto, &one.age, one.origin.network_id));
 
     let mut routes = Routes::default();
-    let mut owners = Owners::default();
+    let mut owners = Owners::new();
     for one in derived {
         routes.rejections.extend(one.rejections.iter().cloned());
         match owners.clash(one) {
@@ -169,7 +168,6 @@ balanced!(
 );
 
 /// Who holds which name, and what it means there.
-#[derive(Default)]
 struct Owners<'r> {
     http_routers: Held<'r, Router>,
     http_services: Held<'r, Service>,
@@ -181,137 +179,81 @@ struct Owners<'r> {
     udp_services: Held<'r, UdpService>,
 }
 
-type Held<'r, T> = HashMap<&'r str, (&'r Origin, &'r T)>;
-
 impl<'r> Owners<'r> {
+    fn new() -> Self {
+        Self {
+            http_routers: Held::new("HTTP router", PartialEq::eq),
+            http_services: Held::new("HTTP service", Balanced::agrees),
+            http_middlewares: Held::new("HTTP middleware", PartialEq::eq),
+            tcp_routers: Held::new("TCP router", PartialEq::eq),
+            tcp_services: Held::new("TCP service", Balanced::agrees),
+            tcp_middlewares: Held::new("TCP middleware", PartialEq::eq),
+            udp_routers: Held::new("UDP router", PartialEq::eq),
+            udp_services: Held::new("UDP service", Balanced::agrees),
+        }
+    }
+
     fn enter(&mut self, one: &'r ContainerRoutes) {
         let ContainerRoutes { origin, config, .. } = one;
         let (http, tcp, udp) = (&config.http, &config.tcp, &config.udp);
-        enter(&mut self.http_routers, &http.routers, origin);
-        enter(&mut self.http_services, &http.services, origin);
-        enter(&mut self.http_middlewares, &http.middlewares, origin);
-        enter(&mut self.tcp_routers, &tcp.routers, origin);
-        enter(&mut self.tcp_services, &tcp.services, origin);
-        enter(&mut self.tcp_middlewares, &tcp.middlewares, origin);
-        enter(&mut self.udp_routers, &udp.routers, origin);
-        enter(&mut self.udp_services, &udp.services, origin);
+        self.http_routers.enter(&http.routers, origin);
+        self.http_services.enter(&http.services, origin);
+        self.http_middlewares.enter(&http.middlewares, origin);
+        self.tcp_routers.enter(&tcp.routers, origin);
+        self.tcp_services.enter(&tcp.services, origin);
+        self.tcp_middlewares.enter(&tcp.middlewares, origin);
+        self.udp_routers.enter(&udp.routers, origin);
+        self.udp_services.enter(&udp.services, origin);
     }
 
     /// The first name of a container that somebody holds with another meaning.
     fn clash(&self, one: &ContainerRoutes) -> Option<Problem> {
-        let network_id = one.origin.network_id;
-        let Http {
-            routers,
-            services,
-            middlewares,
-        } = &one.config.http;
-        let http = None
-            .or_else(|| {
-                clash(
-                    &self.http_routers,
-                    routers,
-                    network_id,
-                    PartialEq::eq,
-                    "HTTP router",
-                )
-            })
-            .or_else(|| {
-                clash(
-                    &self.http_services,
-                    services,
-                    network_id,
-                    Balanced::agrees,
-                    "HTTP service",
-                )
-            })
-            .or_else(|| {
-                clash(
-                    &self.http_middlewares,
-                    middlewares,
-                    network_id,
-                    PartialEq::eq,
-                    "HTTP middleware",
-                )
-            });
-        let Tcp {
-            routers,
-            services,
-            middlewares,
-        } = &one.config.tcp;
-        let tcp = || {
-            clash(
-                &self.tcp_routers,
-                routers,
-                network_id,
-                PartialEq::eq,
-                "TCP router",
-            )
-            .or_else(|| {
-                clash(
-                    &self.tcp_services,
-                    services,
-                    network_id,
-                    Balanced::agrees,
-                    "TCP service",
-                )
-            })
-            .or_else(|| {
-                clash(
-                    &self.tcp_middlewares,
-                    middlewares,
-                    network_id,
-                    PartialEq::eq,
-                    "TCP middleware",
-                )
-            })
-        };
-        let Udp { routers, services } = &one.config.udp;
-        let udp = || {
-            clash(
-                &self.udp_routers,
-                routers,
-                network_id,
-                PartialEq::eq,
-                "UDP router",
-            )
-            .or_else(|| {
-                clash(
-                    &self.udp_services,
-                    services,
-                    network_id,
-                    Balanced::agrees,
-                    "UDP service",
-                )
-            })
-        };
-        http.or_else(tcp).or_else(udp)
+        let (http, tcp, udp) = (&one.config.http, &one.config.tcp, &one.config.udp);
+        None.or_else(|| self.http_routers.clash(&http.routers))
+            .or_else(|| self.http_services.clash(&http.services))
+            .or_else(|| self.http_middlewares.clash(&http.middlewares))
+            .or_else(|| self.tcp_routers.clash(&tcp.routers))
+            .or_else(|| self.tcp_services.clash(&tcp.services))
+            .or_else(|| self.tcp_middlewares.clash(&tcp.middlewares))
+            .or_else(|| self.udp_routers.clash(&udp.routers))
+            .or_else(|| self.udp_services.clash(&udp.services))
     }
 }
 
-fn enter<'r, T>(held: &mut Held<'r, T>, parts: &'r BTreeMap<String, T>, origin: &'r Origin) {
-    for (name, part) in parts {
-        held.entry(name).or_insert((origin, part));
-    }
+/// The names of one kind that are taken, by whom, and for what.
+struct Held<'r, T> {
+    kind: &'static str,
+    /// Whether two definitions go together.
+    agree: fn(&T, &T) -> bool,
+    names: HashMap<&'r str, (&'r Origin, &'r T)>,
 }
 
-fn clash<T>(
-    held: &Held<'_, T>,
-    parts: &BTreeMap<String, T>,
-    network_id: Option<NetworkId>,
-    agree: impl Fn(&T, &T) -> bool,
-    kind: &str,
-) -> Option<Problem> {
-    parts.iter().find_map(|(name, part)| {
-        let (owner, meaning) = held.get(name.as_str())?;
-        if owner.network_id == network_id && agree(meaning, part) {
-            return None;
+impl<'r, T> Held<'r, T> {
+    fn new(kind: &'static str, agree: fn(&T, &T) -> bool) -> Self {
+        Self {
+            kind,
+            agree,
+            names: HashMap::new(),
         }
-        let holder = &owner.container;
+    }
+
+    fn enter(&mut self, parts: &'r BTreeMap<String, T>, origin: &'r Origin) {
+        for (name, part) in parts {
+            self.names.entry(name).or_insert((origin, part));
+        }
+    }
+
+    fn clash(&self, parts: &BTreeMap<String, T>) -> Option<Problem> {
+        let (name, owner) = parts.iter().find_map(|(name, part)| {
+            let (owner, meaning) = self.names.get(name.as_str())?;
+            (!(self.agree)(meaning, part)).then_some((name, owner))
+        })?;
         Some(
             Problem::new(format!(
-                "the {kind} `{name}` is defined differently by the container `{holder}`, which keeps it"
+                "the {} `{name}` is defined differently by the container `{}`, which keeps it",
+                self.kind, owner.container
             ))
             .hint("give one of the two another name, or give both the same labels"),
         )
-    })
+    }
 }

@@ -4,24 +4,33 @@
 //! ```text
 //!   Container ─► container_routes ─► ContainerRoutes ─┐
 //!   Container ─► container_routes ─► ContainerRoutes ─┼─► merge ─► Routes of one repository
-//!                 labels · linked · owned             ┘    ▲              │
+//!      labels · linked · rules · guard · owned        │    ▲              │
+//!   Container, PortTable ─► dynamic ─► ContainerRoutes┘    │              │
 //!                       claims of all repositories ─► contest             ▼
 //!                                                       document ◄─ Share of each repository
 //! ```
 //!
-//! What one container gives depends on that container and the settings alone, so that whoever
-//! watches a daemon decodes a container once, when it changes, and merges what is there. Problems
-//! are returned, never logged: each costs the one container that has it.
+//! What one container gives depends on that container, the settings and the external ports that it
+//! was given (`dynamic`), so that whoever watches a daemon decodes a container once, when it
+//! changes, and merges what is there. Problems are returned, never logged: each costs the one
+//! container that has it.
 
 mod auto;
 pub mod claims;
 pub mod document;
+mod dynamic;
 mod entrypoints;
+mod guard;
 mod linked;
 mod merge;
 mod owned;
+mod reach;
+mod rules;
 mod target;
+mod url;
 
+#[cfg(test)]
+mod attacks;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
@@ -31,12 +40,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use self::reach::Reach;
+use self::target::Target;
 use super::container::{Condition, Container, DaemonContainers};
+use super::ports::PortTable;
 use crate::network::NetworkId;
 use crate::traefik::dynamic::DynamicConfig;
 use crate::traefik::entrypoint::Entrypoint;
 use crate::traefik::labels::{self, LabelError};
 
+pub use dynamic::{named_ports, port_claims};
 pub use merge::merge;
 
 /// The label with the name of a service, as `renet compose` sets it.
@@ -61,6 +74,8 @@ pub struct RouteSettings {
     pub auto_routes: bool,
     /// Whether labels may refer to what other providers define, `api@internal` among them.
     pub allow_internal: bool,
+    /// Repositories whose labels may send Traefik to any address and have it read any file.
+    pub trusted_repositories: BTreeSet<NetworkId>,
 }
 
 /// What one container gives, its names already those of its repository.
@@ -72,7 +87,17 @@ pub struct ContainerRoutes {
     pub config: DynamicConfig,
     /// What could not be used.
     pub rejections: Vec<Rejection>,
+    source: Source,
     age: Age,
+}
+
+/// What a part of a container's routes was made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// What its labels say of routers, or the auto route that they leave room for.
+    Labels,
+    /// External ports that it was given.
+    Ports,
 }
 
 /// Where a router comes from.
@@ -89,6 +114,8 @@ pub struct Origin {
 /// Which of two containers is the elder: the smaller.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Age {
+    // A container that cannot be sent requests must not keep a name from one that can.
+    waiting: bool,
     created: i64,
     id: String,
 }
@@ -133,6 +160,7 @@ pub struct Rejection {
 /// The routes of all containers of all daemons.
 pub fn routes<'c>(
     daemons: impl IntoIterator<Item = &'c DaemonContainers>,
+    ports: &PortTable,
     settings: &RouteSettings,
 ) -> Routes {
     let daemons: Vec<_> = daemons.into_iter().collect();
@@ -142,7 +170,10 @@ pub fn routes<'c>(
         .collect();
     let mut derived: BTreeMap<_, _> = ids
         .into_iter()
-        .map(|id| (id, repository_routes(id, daemons.iter().copied(), settings)))
+        .map(|id| {
+            let daemons = daemons.iter().copied();
+            (id, repository_routes(id, daemons, ports, settings))
+        })
         .collect();
     let contenders: BTreeMap<_, _> = derived
         .iter()
@@ -173,18 +204,24 @@ pub fn repositories(daemon: &DaemonContainers) -> BTreeSet<Option<NetworkId>> {
     }
 }
 
-/// What each container of a repository gives.
+/// What each container of a repository gives: one part for its labels, and one for the external
+/// ports that it was given, so that what is wrong with the one does not cost the other.
 pub fn repository_routes<'c>(
     id: Option<NetworkId>,
     daemons: impl IntoIterator<Item = &'c DaemonContainers>,
+    ports: &PortTable,
     settings: &RouteSettings,
 ) -> Vec<ContainerRoutes> {
-    let containers = daemons.into_iter().flat_map(|daemon| {
-        let own = move |container: &&Container| repository(container, daemon.network_id) == id;
-        let derive = |container| container_routes(container, daemon.network_id, settings);
-        daemon.containers.iter().filter(own).map(derive)
-    });
-    containers.collect()
+    let mut parts = Vec::new();
+    for daemon in daemons {
+        let socket = daemon.network_id;
+        let own = |container: &&Container| repository(container, socket) == id;
+        for container in daemon.containers.iter().filter(own) {
+            parts.push(container_routes(container, socket, settings));
+            parts.extend(dynamic::port_routes(container, socket, ports, settings));
+        }
+    }
+    parts
 }
 
 /// The repository that a container counts for: its socket's. Where there is none, what its label
@@ -199,22 +236,10 @@ pub fn container_routes(
     network_id: Option<NetworkId>,
     settings: &RouteSettings,
 ) -> ContainerRoutes {
-    let mut derived = ContainerRoutes {
-        origin: Origin {
-            container: container.name.clone(),
-            network_id,
-            auto: false,
-        },
-        config: DynamicConfig::default(),
-        rejections: Vec::new(),
-        age: Age {
-            created: container.created,
-            id: container.id.clone(),
-        },
-    };
+    let mut derived = ContainerRoutes::none_of(container, network_id, Source::Labels);
     // A container that cannot be sent requests has no servers; what its labels say can wait until
-    // it runs.
-    if container.condition != Condition::Ready {
+    // it runs, unless they say that it cannot.
+    if container.condition != Condition::Ready && !stays(container) {
         return derived;
     }
     match derive(container, network_id, settings) {
@@ -236,7 +261,33 @@ pub fn container_routes(
     derived
 }
 
+/// Whether a container's routers stay while it cannot be sent requests: their services then have no
+/// servers, and are answered for with 503. To Traefik, the label is for containers that do not run,
+/// and for unhealthy ones there is a setting of all its provider; here it is for both.
+fn stays(container: &Container) -> bool {
+    labels::container_options(&container.labels)
+        .is_ok_and(|options| options.enable == Some(true) && options.allow_non_running())
+}
+
 impl ContainerRoutes {
+    fn none_of(container: &Container, network_id: Option<NetworkId>, source: Source) -> Self {
+        Self {
+            origin: Origin {
+                container: container.name.clone(),
+                network_id,
+                auto: false,
+            },
+            config: DynamicConfig::default(),
+            rejections: Vec::new(),
+            source,
+            age: Age {
+                waiting: container.condition != Condition::Ready,
+                created: container.created,
+                id: container.id.clone(),
+            },
+        }
+    }
+
     fn reject(&mut self, problem: Problem) {
         self.rejections.push(problem.of(&self.origin));
     }
@@ -269,7 +320,12 @@ fn derive(
         Some(true) => {
             let mut config = labels::decode(&container.labels)?;
             let default_rule = auto::default_rule(container, network_id, settings)?;
-            derivation.problems = linked::link(&mut config, container, &default_rule)?;
+            let reach = Reach::of(network_id, settings);
+            let target = Target { container, reach };
+            derivation.problems = linked::link(&mut config, &target, &default_rule)?;
+            let unreadable = rules::check(&mut config, network_id, settings)?;
+            derivation.problems.extend(unreadable);
+            guard::check(&config, reach)?;
             entrypoints::assign(&mut config, settings)?;
             derivation.config = owned::own(config, network_id, settings)?;
         }

@@ -13,6 +13,9 @@ use crate::traefik::dynamic::{
 /// What labels call Traefik's Docker provider, whose place the route server takes.
 const OWN_PROVIDER: &str = "docker";
 
+/// What Traefik calls the route server: behind it are the names of all repositories.
+const ALL_REPOSITORIES: &str = "http";
+
 /// TLS options that exist without anybody defining them.
 const DEFAULT_TLS_OPTIONS: &str = "default";
 
@@ -108,10 +111,23 @@ impl Repository {
                         ),
                     ));
                 }
+                if self.belongs_to_another(&name) {
+                    return Err(Problem::of_label(
+                        label,
+                        format!("`{name}` ends as the names of a repository do"),
+                    )
+                    .hint("take a name that does not end in a network id"));
+                }
                 references(self, &label, &mut part)?;
                 Ok((format!("{name}{}", self.suffix), part))
             })
             .collect()
+    }
+
+    /// Without a suffix of its own, a name could be one that has a repository's.
+    fn belongs_to_another(&self, name: &str) -> bool {
+        let id = name.rsplit_once('-').map(|(_, id)| id.parse::<NetworkId>());
+        self.suffix.is_empty() && matches!(id, Some(Ok(_)))
     }
 
     fn router(&self, label: &str, router: &mut Router) -> Result<(), Problem> {
@@ -126,7 +142,7 @@ impl Repository {
     fn service(&self, label: &str, service: &mut Service) -> Result<(), Problem> {
         self.all(label, "middlewares", &mut service.middlewares)?;
         match &mut service.load_balancer {
-            Some(balancer) => self.one(
+            Some(balancer) => self.operators(
                 label,
                 "loadbalancer.serverstransport",
                 balancer.servers_transport.as_mut(),
@@ -157,7 +173,7 @@ impl Repository {
 
     fn tcp_service(&self, label: &str, service: &mut TcpService) -> Result<(), Problem> {
         match &mut service.load_balancer {
-            Some(balancer) => self.one(
+            Some(balancer) => self.operators(
                 label,
                 "loadbalancer.serverstransport",
                 balancer.servers_transport.as_mut(),
@@ -172,7 +188,30 @@ impl Repository {
 
     fn tls_options(&self, label: &str, options: Option<&mut String>) -> Result<(), Problem> {
         let own = options.filter(|name| *name != DEFAULT_TLS_OPTIONS);
-        self.one(label, "tls.options", own)
+        self.operators(label, "tls.options", own)
+    }
+
+    /// A reference to what no label defines: only the operator can have defined it, elsewhere.
+    fn operators(
+        &self,
+        label: &str,
+        field: &str,
+        reference: Option<&mut String>,
+    ) -> Result<(), Problem> {
+        let Some(reference) = reference.filter(|name| !name.is_empty()) else {
+            return Ok(());
+        };
+        match reference.rsplit_once('@') {
+            None | Some((_, OWN_PROVIDER)) => Err(Problem::of_label(
+                format!("{label}.{field}"),
+                format!("`{reference}` is defined nowhere, because labels cannot define it"),
+            )
+            .hint(
+                "the operator defines it in /etc/rediacc/traefik.d and starts the route server \
+                 with --allow-internal; it is then `<name>@file`",
+            )),
+            Some(_) => self.one(label, field, Some(reference)),
+        }
     }
 
     fn all(&self, label: &str, field: &str, references: &mut Vec<String>) -> Result<(), Problem> {
@@ -187,10 +226,10 @@ impl Repository {
         let Some(reference) = reference.filter(|name| !name.is_empty()) else {
             return Ok(());
         };
-        match reference.split_once('@') {
+        match reference.rsplit_once('@') {
             None => reference.push_str(&self.suffix),
             Some((name, OWN_PROVIDER)) => *reference = format!("{name}{}", self.suffix),
-            Some(_) if self.allow_internal => {}
+            Some((_, provider)) if self.allow_internal && provider != ALL_REPOSITORIES => {}
             Some((_, provider)) => {
                 return Err(Problem::of_label(
                     format!("{label}.{field}"),

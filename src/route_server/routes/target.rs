@@ -1,64 +1,120 @@
-//! Where a container's servers are: its address and its ports.
+//! Where a container's servers are: its address and its ports, as far as its repository may have
+//! them.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::reach::Reach;
+use super::url::port_number;
 use super::{Container, Problem, SERVICE_IP, SERVICE_PORT};
-use crate::route_server::container::Address;
+use crate::route_server::container::{Address, Condition};
 
-/// The address that a container's services listen on: the label's, else its own.
-pub(super) fn address(container: &Container) -> Result<IpAddr, Problem> {
-    if let Some(label) = container.labels.get(SERVICE_IP) {
-        return label
-            .parse()
-            .map_err(|_| Problem::of_label(SERVICE_IP, format!("`{label}` is not an IP address")));
+/// A container as the target of routes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'c> {
+    pub(super) container: &'c Container,
+    pub(super) reach: Reach,
+}
+
+impl Target<'_> {
+    /// Whether it can be sent requests: if not, its services have no server for now.
+    pub(super) fn is_ready(&self) -> bool {
+        self.container.condition == Condition::Ready
     }
-    match container.address {
-        Address::Own(address) => Ok(address),
-        Address::Host => Ok(Ipv4Addr::LOCALHOST.into()),
-        Address::None => Err(Problem::new("the container has no network")
-            .hint("give it a network, or start it with `renet compose`")),
+
+    /// The address that its services listen on: the label's, else its own.
+    pub(super) fn address(&self) -> Result<IpAddr, Problem> {
+        match (
+            self.container.labels.get(SERVICE_IP),
+            self.container.address,
+        ) {
+            (Some(label), own) => self.labelled(label, own),
+            (None, Address::Own(address)) => {
+                self.reach
+                    .address(address)
+                    .map(|()| address)
+                    .map_err(|reason| {
+                        Problem::new(format!("the address of its network is refused: {reason}"))
+                            .hint("give its network another subnet")
+                    })
+            }
+            (None, Address::Host) if matches!(self.reach, Reach::Repository(_)) => {
+                Err(Problem::of_label(
+                    SERVICE_IP,
+                    "it is on the machine's network, and no label says on which address",
+                )
+                .hint("start it with `renet compose`"))
+            }
+            (None, Address::Host) => Ok(Ipv4Addr::LOCALHOST.into()),
+            (None, Address::None) => Err(Problem::new("the container has no network")
+                .hint("give it a network, or start it with `renet compose`")),
+        }
     }
-}
 
-/// The port of `rediacc.service_port`.
-pub(super) fn service_port(container: &Container) -> Result<Option<u16>, Problem> {
-    container
-        .labels
-        .get(SERVICE_PORT)
-        .map(|label| port(SERVICE_PORT, label))
-        .transpose()
-}
+    fn labelled(&self, label: &str, own: Address) -> Result<IpAddr, Problem> {
+        let address: IpAddr = label.parse().map_err(|_| {
+            Problem::of_label(SERVICE_IP, format!("`{label}` is not an IP address"))
+        })?;
+        let refused = |reason| {
+            Problem::of_label(SERVICE_IP, reason)
+                .hint("leave the label to `renet compose`, which sets it")
+        };
+        self.reach.address(address).map_err(refused)?;
+        match self.reach {
+            // Off loopback, a service listens on its container's address and nowhere else; another
+            // server is what the label `loadbalancer.server.url` is for.
+            Reach::Repository(id) if !address.is_loopback() && own != Address::Own(address) => {
+                Err(refused(format!(
+                    "{address} is neither in the repository's {}/26 nor the container's own address",
+                    id.base()
+                )))
+            }
+            _ => Ok(address),
+        }
+    }
 
-/// The address of a server whose port a label gives, or nobody: then it is the lowest exposed one,
-/// then `rediacc.service_port`.
-pub(super) fn server(
-    container: &Container,
-    label: &str,
-    given: Option<&str>,
-) -> Result<SocketAddr, Problem> {
-    let port = match given.filter(|text| !text.is_empty()) {
-        Some(text) => Some(port(label, text)?),
-        None => match container.exposed_tcp_ports.iter().min() {
-            Some(port) => Some(*port),
-            None => service_port(container)?,
-        },
-    };
-    let port = port.ok_or_else(|| {
-        Problem::of_label(
-            label,
-            "the container exposes no port, and no label gives one",
-        )
-        .hint(format!("add the label `{label}=<port>`"))
-    })?;
-    Ok(SocketAddr::new(address(container)?, port))
-}
+    /// The port of `rediacc.service_port`.
+    pub(super) fn service_port(&self) -> Result<Option<u16>, Problem> {
+        self.container
+            .labels
+            .get(SERVICE_PORT)
+            .map(|label| self.port(SERVICE_PORT, label))
+            .transpose()
+    }
 
-fn port(label: &str, text: &str) -> Result<u16, Problem> {
-    match text.parse() {
-        Ok(port) if port > 0 => Ok(port),
-        _ => Err(Problem::of_label(
-            label,
-            format!("`{text}` is not a port from 1 to 65535"),
-        )),
+    /// The address of a server whose port a label gives, or nobody: then it is the lowest exposed
+    /// one, then `rediacc.service_port`.
+    pub(super) fn server(&self, label: &str, given: Option<&str>) -> Result<SocketAddr, Problem> {
+        let port = match given.filter(|text| !text.is_empty()) {
+            Some(text) => Some(self.port(label, text)?),
+            None => match self.container.exposed_tcp_ports.iter().min() {
+                Some(port) => Some(self.allowed(label, *port)?),
+                None => self.service_port()?,
+            },
+        };
+        let port = port.ok_or_else(|| {
+            Problem::of_label(
+                label,
+                "the container exposes no port, and no label gives one",
+            )
+            .hint(format!("add the label `{label}=<port>`"))
+        })?;
+        Ok(SocketAddr::new(self.address()?, port))
+    }
+
+    /// A port as a label gives it.
+    pub(super) fn port(&self, label: &str, text: &str) -> Result<u16, Problem> {
+        let port = port_number(text).ok_or_else(|| {
+            Problem::of_label(label, format!("`{text}` is not a port from 1 to 65535"))
+        })?;
+        self.allowed(label, port)
+    }
+
+    fn allowed(&self, label: &str, port: u16) -> Result<u16, Problem> {
+        match self.reach.port(port) {
+            Ok(()) => Ok(port),
+            Err(reason) => {
+                Err(Problem::of_label(label, reason).hint("let the service listen on another port"))
+            }
+        }
     }
 }

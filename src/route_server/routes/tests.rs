@@ -5,11 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::time::SystemTime;
 
 use serde::Deserialize;
 
-use super::{RouteSettings, Routes, routes};
+use super::{RouteSettings, Routes, named_ports, port_claims, routes};
+use crate::network::NetworkId;
 use crate::route_server::container::{Address, Condition, Container, DaemonContainers};
+use crate::route_server::ports::{PortTable, SavedPorts, Standing};
 use crate::traefik::dynamic::to_yaml;
 use crate::traefik::entrypoint::{Entrypoint, Family, Listener};
 
@@ -29,7 +32,10 @@ struct Machine {
     cert_resolver: Option<String>,
     auto_routes: bool,
     allow_internal: bool,
+    trusted: Vec<NetworkId>,
     ipv6: bool,
+    /// `10000-10002`: TCP alone has entry points there, and UDP for the first.
+    dynamic_ports: Option<String>,
 }
 
 impl Default for Machine {
@@ -39,7 +45,9 @@ impl Default for Machine {
             cert_resolver: Some("letsencrypt".to_owned()),
             auto_routes: true,
             allow_internal: false,
+            trusted: Vec::new(),
             ipv6: true,
+            dynamic_ports: None,
         }
     }
 }
@@ -104,12 +112,24 @@ fn outcome(given: &str) -> String {
     let given: Given = serde_yaml::from_str(given).expect("a case as described");
     let settings = settings(&given.machine);
     let mut daemons = daemons(&given.containers);
-    let forward = routes(&daemons, &settings);
+    let range = given.machine.dynamic_ports.as_deref();
+    let ports = |daemons: &[DaemonContainers]| {
+        let range = range.map(|range| range.parse().expect("a range"));
+        let mut ports = PortTable::new(range, &settings.entrypoints, SavedPorts::default());
+        let claims = daemons
+            .iter()
+            .flat_map(|daemon| port_claims(daemon, &settings));
+        let claims: Vec<_> = claims.collect();
+        let named = daemons.iter().flat_map(named_ports).collect();
+        ports.update(&claims, &named, |_| Standing::Known, SystemTime::UNIX_EPOCH);
+        ports
+    };
+    let forward = routes(&daemons, &ports(&daemons), &settings);
     daemons.reverse();
     for daemon in &mut daemons {
         daemon.containers.reverse();
     }
-    assert_eq!(routes(&daemons, &settings), forward);
+    assert_eq!(routes(&daemons, &ports(&daemons), &settings), forward);
     written(&forward)
 }
 
@@ -127,6 +147,15 @@ fn written(routes: &Routes) -> String {
 }
 
 fn settings(machine: &Machine) -> RouteSettings {
+    let dynamic = match machine.dynamic_ports {
+        Some(_) => vec![
+            Listener::Tcp(10000),
+            Listener::Tcp(10001),
+            Listener::Tcp(10002),
+            Listener::Udp(10000),
+        ],
+        None => Vec::new(),
+    };
     let listeners = [
         Listener::Web,
         Listener::WebSecure,
@@ -141,6 +170,7 @@ fn settings(machine: &Machine) -> RouteSettings {
     };
     let entrypoints: BTreeSet<_> = listeners
         .into_iter()
+        .chain(dynamic)
         .flat_map(|listener| {
             families
                 .iter()
@@ -153,6 +183,7 @@ fn settings(machine: &Machine) -> RouteSettings {
         cert_resolver: machine.cert_resolver.clone(),
         auto_routes: machine.auto_routes,
         allow_internal: machine.allow_internal,
+        trusted_repositories: machine.trusted.iter().copied().collect(),
     }
 }
 

@@ -117,6 +117,10 @@ impl Formatter for Block {
         _writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            self.text.extend_from_slice(fragment.as_bytes());
+            return Ok(());
+        }
         for character in fragment.chars() {
             // JSON lets these stand as they are, YAML does not.
             let printable = !character.is_control()

@@ -1,0 +1,215 @@
+//! The external ports of the dynamic range, and who has which. Pure: the time comes in, and what
+//! is kept on disk goes out as plain data.
+//!
+//! ```text
+//!   all containers' claims ─► PortTable::update ─► port_of ─► routes
+//!                                    │   └──────► listing ─► /ports
+//!   ports.json ─► SavedPorts ────────┘   saved ─► ports.json
+//! ```
+//!
+//! What holds after each update: a port has one owner, and an owner one port of each protocol's
+//! number space; an owner that is there keeps its port as long as Traefik opens it; a port whose
+//! owner is gone waits for it until no other port is left.
+
+mod listing;
+mod range;
+mod saved;
+mod space;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+pub use self::listing::{ListedPort, PortListing};
+pub use self::range::{NotAPortRange, PortRange};
+pub use self::saved::{BrokenPorts, SavedPort, SavedPorts};
+use self::space::Space;
+use crate::network::NetworkId;
+use crate::traefik::entrypoint::{Entrypoint, Listener};
+
+/// The most holders that one refusal names; the preconfigured range has room for eleven.
+const MOST_NAMED_HOLDERS: usize = 16;
+
+/// TCP and UDP number their ports apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// Whose an external port is: one port of one service of one repository, whichever containers
+/// and however many of them the service has at the time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct PortOwner {
+    /// The repository.
+    pub network_id: NetworkId,
+    /// The service's name.
+    pub service: String,
+    /// The port that the service listens on.
+    pub target: u16,
+}
+
+/// One container's wish for an external port. Of two, the lesser is served first: the elder
+/// container's, then by the container's name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PortClaim {
+    /// When the container was created, in seconds since 1970.
+    pub created: i64,
+    /// The container's name.
+    pub container: String,
+    /// In which number space.
+    pub protocol: Protocol,
+    /// For whom: replicas of one service claim for the same owner.
+    pub owner: PortOwner,
+}
+
+/// The ports that routers take by label, as `entrypoints=tcp-10000` does.
+pub type NamedPorts = BTreeSet<(Protocol, u16)>;
+
+/// Whether it is known which containers a repository has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It is: an owner that nobody claims for is gone.
+    Known,
+    /// Its daemon is there and has never answered. Its owners are not gone just because nobody
+    /// claims for them.
+    Unheard,
+    /// It has no daemon, and perhaps not yet again, as after a boot. Its owners are gone, and
+    /// find their ports when they are back.
+    Awaited,
+}
+
+/// Why an owner has no external port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PortRefusal {
+    /// The operator declared no dynamic range.
+    NoRange,
+    /// Traefik has no entry point in the range for the protocol.
+    NoEntrypoint(PortRange),
+    /// All are held by owners that are there.
+    Exhausted {
+        /// The range.
+        range: PortRange,
+        /// The holders by external port, the first few of them.
+        holders: Vec<(u16, PortOwner)>,
+        /// How many more there are.
+        more: usize,
+        /// Ports that routers take by label.
+        named: Vec<u16>,
+    },
+}
+
+/// Who has which port.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PortTable {
+    range: Option<PortRange>,
+    tcp: Space,
+    udp: Space,
+}
+
+impl PortTable {
+    /// The ports of the range that Traefik opens, with the owners that they had before.
+    pub fn new(
+        range: Option<PortRange>,
+        entrypoints: &BTreeSet<Entrypoint>,
+        saved: SavedPorts,
+    ) -> Self {
+        let open = |protocol: Protocol| {
+            let ports =
+                entrypoints
+                    .iter()
+                    .filter_map(|entrypoint| match (entrypoint.listener, protocol) {
+                        (Listener::Tcp(port), Protocol::Tcp) => Some(port),
+                        (Listener::Udp(port), Protocol::Udp) => Some(port),
+                        _ => None,
+                    });
+            ports
+                .filter(|port| range.is_some_and(|range| range.contains(*port)))
+                .collect()
+        };
+        let (tcp, udp) = saved.into_parts();
+        Self {
+            range,
+            tcp: Space::new(open(Protocol::Tcp), tcp),
+            udp: Space::new(open(Protocol::Udp), udp),
+        }
+    }
+
+    /// Settles who has which port, from the claims of all containers that are known. Returns
+    /// whether that differs from before.
+    pub fn update<'c>(
+        &mut self,
+        claims: impl IntoIterator<Item = &'c PortClaim>,
+        named: &NamedPorts,
+        standing: impl Fn(NetworkId) -> Standing,
+        now: SystemTime,
+    ) -> bool {
+        let mut claims: Vec<&PortClaim> = claims.into_iter().collect();
+        claims.sort_unstable();
+        let owners = |protocol: Protocol| {
+            let claims = claims
+                .iter()
+                .filter(move |claim| claim.protocol == protocol);
+            claims.map(|claim| &claim.owner).collect::<Vec<_>>()
+        };
+        let named = |protocol: Protocol| {
+            let named = named.iter().filter(move |(other, _)| *other == protocol);
+            named.map(|(_, port)| *port).collect::<BTreeSet<_>>()
+        };
+        let mut has_changed = false;
+        for (protocol, space) in [
+            (Protocol::Tcp, &mut self.tcp),
+            (Protocol::Udp, &mut self.udp),
+        ] {
+            space.set_named(named(protocol));
+            has_changed |= space.update(&owners(protocol), &standing, now);
+        }
+        has_changed
+    }
+
+    /// The external port of an owner for whom there was a claim at the last update.
+    pub fn port_of(&self, protocol: Protocol, owner: &PortOwner) -> Result<u16, PortRefusal> {
+        let space = self.space(protocol);
+        if let Some(port) = space.port_of(owner) {
+            return Ok(port);
+        }
+        let Some(range) = self.range else {
+            return Err(PortRefusal::NoRange);
+        };
+        if space.is_closed() {
+            return Err(PortRefusal::NoEntrypoint(range));
+        }
+        let mut holders = space.open_holdings();
+        let named = holders.by_ref().take(MOST_NAMED_HOLDERS);
+        let named = named.map(|(port, holding)| (port, holding.owner.clone()));
+        Err(PortRefusal::Exhausted {
+            range,
+            holders: named.collect(),
+            more: holders.count(),
+            named: space.named().collect(),
+        })
+    }
+
+    /// What has to be kept so that the next process gives the same ports.
+    pub fn saved(&self) -> SavedPorts {
+        SavedPorts::new(&self.tcp, &self.udp)
+    }
+
+    /// The range, and who has which of its ports.
+    pub fn listing(&self) -> PortListing {
+        PortListing::new(self.range, &self.tcp, &self.udp)
+    }
+
+    fn space(&self, protocol: Protocol) -> &Space {
+        match protocol {
+            Protocol::Tcp => &self.tcp,
+            Protocol::Udp => &self.udp,
+        }
+    }
+}

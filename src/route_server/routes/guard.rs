@@ -1,0 +1,189 @@
+//! What labels would have Traefik connect to or read, beside a service's own address: URLs, health
+//! checks, authentication servers, Redis, files. Traefik runs on the machine, so each of them
+//! would be done with the machine's eyes.
+
+use super::Problem;
+use super::reach::Reach;
+use super::url::{self, AUTH, SERVER};
+use crate::traefik::dynamic::{
+    ClientTls, DynamicConfig, HealthCheck, Middleware, Redis, Server, Switch,
+};
+
+/// How a certificate begins that is written out, and not the name of a file.
+const PEM: &str = "-----BEGIN ";
+
+/// Refuses what leads out of the repository. The configuration is linked, its names the labels'.
+pub(super) fn check(config: &DynamicConfig, reach: Reach) -> Result<(), Problem> {
+    if reach == Reach::Everywhere {
+        return Ok(());
+    }
+    let guard = Guard { reach };
+    let DynamicConfig {
+        http,
+        tcp,
+        // A UDP service is nothing but its servers, and those of TCP and UDP are at the
+        // container's address.
+        udp: _,
+        tls: _,
+    } = config;
+    for (name, service) in &http.services {
+        let Some(balancer) = &service.load_balancer else {
+            continue;
+        };
+        let label = format!("traefik.http.services.{name}.loadbalancer");
+        for server in balancer.servers.iter() {
+            guard.server(&label, server)?;
+        }
+        if let Some(check) = &balancer.health_check {
+            guard.health_check(&format!("{label}.healthcheck"), check)?;
+        }
+    }
+    for (name, middleware) in &http.middlewares {
+        guard.middleware(&format!("traefik.http.middlewares.{name}"), middleware)?;
+    }
+    for (name, service) in &tcp.services {
+        let balancer = service.load_balancer.as_ref();
+        if let Some(Switch::On(check)) = balancer.map(|balancer| &balancer.health_check) {
+            let label = format!("traefik.tcp.services.{name}.loadbalancer.healthcheck.port");
+            guard.port(&label, check.port)?;
+        }
+    }
+    Ok(())
+}
+
+struct Guard {
+    reach: Reach,
+}
+
+impl Guard {
+    fn server(&self, label: &str, server: &Server) -> Result<(), Problem> {
+        let Some(url) = given(&server.url) else {
+            return Ok(());
+        };
+        url::destination(url, &SERVER)
+            .and_then(|address| self.reach.socket(address))
+            .map_err(|reason| {
+                Problem::of_label(format!("{label}.server.url"), reason)
+                    .hint("write an address of the service, as in http://127.0.11.2:8080")
+            })
+    }
+
+    fn health_check(&self, label: &str, check: &HealthCheck) -> Result<(), Problem> {
+        // Traefik resolves the path against the server's URL, so that a path which is a URL itself
+        // is requested instead of the server.
+        let path = check.path.as_deref().unwrap_or_default();
+        let is_elsewhere = path.starts_with("//") || !path.starts_with('/') && path.contains(':');
+        if is_elsewhere {
+            return Err(Problem::of_label(
+                format!("{label}.path"),
+                format!("`{path}` is not a path, but leads to another server"),
+            )
+            .hint("write a path from the root, as in /health"));
+        }
+        if let Some(scheme) = given(&check.scheme)
+            && !SERVER.iter().any(|(name, _)| *name == scheme)
+        {
+            return Err(Problem::of_label(
+                format!("{label}.scheme"),
+                format!("`{scheme}` is not a scheme of a server"),
+            )
+            .hint("write http, https or h2c"));
+        }
+        self.port(&format!("{label}.port"), check.port)
+    }
+
+    fn port(&self, label: &str, port: Option<i64>) -> Result<(), Problem> {
+        match port.map(u16::try_from) {
+            None => Ok(()),
+            Some(Ok(port)) => self
+                .reach
+                .port(port)
+                .map_err(|reason| Problem::of_label(label, reason)),
+            Some(Err(_)) => Err(Problem::of_label(label, "it is not a port from 1 to 65535")),
+        }
+    }
+
+    fn middleware(&self, label: &str, middleware: &Middleware) -> Result<(), Problem> {
+        if let Some(auth) = &middleware.forward_auth {
+            let label = format!("{label}.forwardauth");
+            if let Some(address) = given(&auth.address) {
+                url::destination(address, &AUTH)
+                    .and_then(|address| self.reach.socket(address))
+                    .map_err(|reason| {
+                        Problem::of_label(format!("{label}.address"), reason).hint(
+                            "write the address of a service of this repository, as in \
+                             http://127.0.11.2:9091/verify",
+                        )
+                    })?;
+            }
+            no_files(&label, auth.tls.as_ref())?;
+        }
+        if let Some(redis) = middleware
+            .rate_limit
+            .as_ref()
+            .and_then(|limit| limit.redis.as_ref())
+        {
+            self.redis(&format!("{label}.ratelimit.redis"), redis)?;
+        }
+        if let Some(auth) = &middleware.basic_auth {
+            no_users_file(&format!("{label}.basicauth"), &auth.users_file)?;
+        }
+        if let Some(auth) = &middleware.digest_auth {
+            no_users_file(&format!("{label}.digestauth"), &auth.users_file)?;
+        }
+        Ok(())
+    }
+
+    fn redis(&self, label: &str, redis: &Redis) -> Result<(), Problem> {
+        let endpoints = format!("{label}.endpoints");
+        let hint = "write the address of a service of this repository, as in 127.0.11.2:6379";
+        if redis.endpoints.is_empty() {
+            return Err(Problem::of_label(
+                endpoints,
+                "without an endpoint, Traefik takes the machine's own port 6379",
+            )
+            .hint(hint));
+        }
+        for endpoint in &redis.endpoints {
+            url::endpoint(endpoint)
+                .and_then(|address| self.reach.socket(address))
+                .map_err(|reason| Problem::of_label(&endpoints, reason).hint(hint))?;
+        }
+        no_files(label, redis.tls.as_ref())
+    }
+}
+
+/// Traefik takes a certificate as it is, or the name of a file of the machine.
+fn no_files(label: &str, tls: Option<&ClientTls>) -> Result<(), Problem> {
+    let Some(tls) = tls else {
+        return Ok(());
+    };
+    for (field, value) in [("ca", &tls.ca), ("cert", &tls.cert), ("key", &tls.key)] {
+        if let Some(value) = given(value)
+            && !value.starts_with(PEM)
+        {
+            return Err(Problem::of_label(
+                format!("{label}.tls.{field}"),
+                "a container may not have Traefik read files of the machine",
+            )
+            .hint("write the PEM text itself"));
+        }
+    }
+    Ok(())
+}
+
+fn no_users_file(label: &str, file: &Option<String>) -> Result<(), Problem> {
+    match given(file) {
+        None => Ok(()),
+        Some(_) => Err(Problem::of_label(
+            format!("{label}.usersfile"),
+            "a container may not have Traefik read files of the machine",
+        )
+        .hint(format!("write the users themselves: {label}.users=…"))),
+    }
+}
+
+/// A label with an empty value is how compose writes a variable that is not set.
+fn given(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}
