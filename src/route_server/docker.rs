@@ -283,7 +283,6 @@ fn leaves_its_port_open(container: &Container) -> bool {
                 .iter()
                 .any(|end| label.to_ascii_lowercase().ends_with(end))
     };
-    let is_ours = |label: &str| LABEL_ROOTS.iter().any(|root| label.starts_with(root));
     container.condition != Condition::NotRunning
         && container.labels.keys().any(|label| is_ours(label))
         && !container.labels.keys().any(|label| names_a_port(label))
@@ -305,7 +304,15 @@ fn container(summary: Summary) -> Container {
 }
 
 fn is_kept(label: &str) -> bool {
-    LABEL_ROOTS.iter().any(|root| label.starts_with(root)) || COMPOSE_LABELS.contains(&label)
+    is_ours(label) || COMPOSE_LABELS.contains(&label)
+}
+
+/// In any case: whoever writes `Traefik.enable` is to hear that it is an error.
+fn is_ours(label: &str) -> bool {
+    LABEL_ROOTS.iter().any(|root| {
+        let head = label.get(..root.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(root))
+    })
 }
 
 /// Its own name: the others are aliases that linked containers have for it, as `/other/alias`.

@@ -110,6 +110,11 @@ impl RouteServer {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) async fn connect(&self) -> Connection {
         Connection::to(&self.address).await
     }

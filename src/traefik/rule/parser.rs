@@ -171,12 +171,14 @@ fn matcher(word: &str) -> Option<&'static str> {
         let (first, rest) = word.split_at(1);
         first.to_ascii_uppercase() + &rest.to_ascii_lowercase()
     };
-    MATCHERS.into_iter().find(|name| {
-        word == *name
-            || word == name.to_ascii_lowercase()
-            || word == name.to_ascii_uppercase()
-            || word == capital(name)
-    })
+    let name = MATCHERS
+        .into_iter()
+        .find(|name| name.eq_ignore_ascii_case(word))?;
+    let is_known = word == name
+        || word == name.to_ascii_lowercase()
+        || word == name.to_ascii_uppercase()
+        || word == capital(name);
+    is_known.then_some(name)
 }
 
 /// Arguments in the one spelling that they are compared in: hosts have no case and no last dot,
