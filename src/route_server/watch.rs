@@ -15,8 +15,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::container::{Condition, Container};
 use super::docker::{ContainerEvent, Engine, EngineError, EventKind, Memory};
 
-/// How long events are gathered before one list answers for all of them. Counted from the first:
-/// a burst coalesces, and no event waits longer than this.
+/// How long events are gathered before one list answers for all of them. Counted from the first,
+/// so that no event waits longer than this; and from the last list for a `start`, which on a quiet
+/// daemon waits for nothing.
 const DEBOUNCE: Duration = Duration::from_millis(20);
 /// The safety net under the events: at least this often.
 const RELIST: Duration = Duration::from_secs(60);
@@ -195,14 +196,20 @@ impl Session {
             has_listed: _,
         } = self;
         let mut silence = std::pin::pin!(silence(engine));
-        let mut due = Instant::now() + wait;
+        let listed = Instant::now();
+        let mut due = listed + wait;
         let mut has_event = false;
         loop {
             tokio::select! {
                 event = events.next() => {
-                    news.note(event)?;
+                    let now = Instant::now();
+                    due = due.min(match news.note(event)? {
+                        // It is listed already: only bursts have to wait, or each of a hundred
+                        // containers that start together would cost a list.
+                        EventKind::Start => now.max(listed + DEBOUNCE),
+                        EventKind::Die | EventKind::Other => now + DEBOUNCE,
+                    });
                     has_event = true;
-                    due = due.min(Instant::now() + DEBOUNCE);
                 }
                 error = &mut silence => return Err(error),
                 () = sleep_until(due) => return Ok(has_event),
@@ -225,7 +232,7 @@ impl Session {
                 answer = &mut list => return Ok((answer?, meanwhile)),
                 event = self.events.next(), if !matches!(meanwhile, Meanwhile::StreamFailed(_)) => {
                     meanwhile = match self.news.note(event) {
-                        Ok(()) => Meanwhile::Events,
+                        Ok(_) => Meanwhile::Events,
                         Err(error) => Meanwhile::StreamFailed(error),
                     };
                 }
@@ -246,15 +253,15 @@ impl News {
     fn note(
         &mut self,
         event: Option<Result<ContainerEvent, EngineError>>,
-    ) -> Result<(), EngineError> {
-        let event = event.unwrap_or(Err(EngineError::EventsClosed))?;
+    ) -> Result<EventKind, EngineError> {
+        let ContainerEvent { id, kind } = event.unwrap_or(Err(EngineError::EventsClosed))?;
         self.since.get_or_insert_with(Instant::now);
-        match event.kind {
-            EventKind::Die => self.dying.insert(event.id),
-            EventKind::Start => self.dying.remove(&event.id),
+        match kind {
+            EventKind::Die => self.dying.insert(id),
+            EventKind::Start => self.dying.remove(&id),
             EventKind::Other => false,
         };
-        Ok(())
+        Ok(kind)
     }
 }
 
