@@ -16,4 +16,5 @@ mod route_server_ports;
 mod route_server_process;
 mod simulated_daemon;
 mod test_machine;
+mod traefik_accepts;
 mod traefik_provider;
