@@ -18,4 +18,5 @@ mod route_server_process;
 mod route_server_questions;
 mod simulated_daemon;
 mod test_machine;
+mod traefik_accepts;
 mod traefik_provider;
