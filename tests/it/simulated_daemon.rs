@@ -405,7 +405,6 @@ async fn answer(
         "version" => json!({"ApiVersion": "1.41", "MinAPIVersion": "1.12"})
             .to_string()
             .into_response(),
-        "_ping" => "OK".into_response(),
         "containers/json" => list(&shared).into_response(),
         "events" => events(shared, &query.unwrap_or_default()).into_response(),
         _ if path.starts_with("images/") => json!({
