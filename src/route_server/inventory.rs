@@ -79,7 +79,9 @@ fn listed(socket: Option<NetworkId>, container: &Container) -> Listed<'_> {
 }
 
 fn shown<'v>(label: &str, value: &'v str) -> Option<&'v str> {
-    let is_secret = label.starts_with("traefik.") && !label.eq_ignore_ascii_case(ENABLE);
+    // In any case: labels are told apart from their misspellings only when they are decoded.
+    let label = label.to_ascii_lowercase();
+    let is_secret = label.starts_with("traefik.") && label != ENABLE;
     (!is_secret).then_some(value)
 }
 
@@ -104,7 +106,7 @@ mod tests {
                 "labels": {
                     "rediacc.service_name": "web",
                     "traefik.enable": "true",
-                    "traefik.http.middlewares.a.basicauth.users": null,
+                    "Traefik.http.middlewares.a.basicauth.users": null,
                 },
             }])
         );
@@ -123,7 +125,7 @@ mod tests {
         let labels = [
             ("rediacc.service_name", "web"),
             ("traefik.enable", "true"),
-            ("traefik.http.middlewares.a.basicauth.users", "a:secret"),
+            ("Traefik.http.middlewares.a.basicauth.users", "a:secret"),
         ];
         DaemonContainers {
             network_id: NetworkId::try_from(2816).ok(),

@@ -9,6 +9,8 @@
 //!                 └──────────► store (the last known containers, who has which port)
 //! ```
 //!
+//! Beside it, `explain` asks a server that runs, and `once` prints without serving.
+//!
 //! What holds everywhere: a daemon's part is replaced whole; nothing incomplete is served; no
 //! daemon waits for another. One thread does it all, so that nothing is shared under a lock.
 

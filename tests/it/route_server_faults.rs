@@ -42,7 +42,9 @@ async fn a_daemon_that_closes_its_event_streams_again_and_again_is_still_followe
             SimulatedContainer::new(container),
         ]);
         pair.suspect.close_event_streams();
-        let routes = pair.traefik.poll().await;
+        // A held poll may end before the daemon is asked again.
+        let is_there = |routes: &str| routes.contains(&format!("{container}-2816"));
+        let routes = pair.traefik.poll_until(is_there).await;
         for name in ["web-2816", &format!("{container}-2816"), "web-2880"] {
             assert!(routes.contains(name), "{name}: {routes}");
         }

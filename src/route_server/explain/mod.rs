@@ -4,6 +4,7 @@
 mod ask;
 mod container;
 mod host;
+mod parts;
 mod prose;
 mod seen;
 

@@ -1,8 +1,9 @@
 //! An explanation in plain words. Pure.
 
 use super::Explanation;
-use super::container::{ContainerAnswer, Missing, Part, RouterAnswer};
+use super::container::{ContainerAnswer, Missing, RouterAnswer};
 use super::host::{Answering, HostAnswer};
+use super::parts::Part;
 use crate::network::NetworkId;
 use crate::route_server::container::Condition;
 use crate::route_server::routes::Rejection;
