@@ -6,6 +6,7 @@ mod cli;
 mod context;
 mod context_infra;
 mod end_to_end;
+mod properties;
 mod push;
 mod rdc;
 mod real_traefik;
