@@ -16,7 +16,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve Traefik the routes of all running containers
-    RouteServer(Box<route_server::Options>),
+    RouteServer(Box<route_server::Arguments>),
     /// What a push does on the machine; `rdc context push-infra` runs it
     #[command(subcommand)]
     Infra(machine::Command),
@@ -25,7 +25,7 @@ enum Command {
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let result = match command {
-        Command::RouteServer(options) => route_server::run(&options),
+        Command::RouteServer(arguments) => route_server::run(&arguments),
         Command::Infra(command) => return machine::run(command),
     };
     match result {

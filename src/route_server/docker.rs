@@ -3,22 +3,22 @@
 //! The only place that opens a Docker socket. Every request has a time-out; when to ask, and what
 //! to do about a failure, is the caller's.
 
+mod list;
+
 use std::collections::{BTreeMap, HashMap};
-use std::error::Error as _;
+use std::error::Error;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use bollard::models::{
-    ContainerSummary, ContainerSummaryHealthStatusEnum as Health,
-    ContainerSummaryStateEnum as State, EventMessage, PortSummary, PortSummaryTypeEnum,
-};
-use bollard::query_parameters::{EventsOptions, ListContainersOptions};
+use bollard::models::EventMessage;
+use bollard::query_parameters::EventsOptions;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryFutureExt};
 use tokio::time::{Instant, timeout_at};
 
+use self::list::{Port, Summary, Unreadable};
 use super::container::{Address, Condition, Container};
 
 /// What an engine may take to accept a subscription. Far beyond the ordinary: an engine under
@@ -45,6 +45,7 @@ const COMPOSE_LABELS: [&str; 2] = ["com.docker.compose.project", "com.docker.com
 
 /// An engine that has said which version it speaks.
 pub struct Engine {
+    socket: PathBuf,
     docker: Docker,
 }
 
@@ -68,9 +69,13 @@ pub enum EventKind {
     Other,
 }
 
-/// The TCP ports that images expose, by image id, which fixes the content: asked for once.
+/// What is remembered of a daemon from one list to the next.
 #[derive(Default)]
-pub struct ImagePorts(HashMap<String, Vec<u16>>);
+pub struct Memory {
+    /// The TCP ports that images expose, by image id, which fixes the content: asked for once.
+    ports: HashMap<String, Vec<u16>>,
+    unreadable: Unreadable,
+}
 
 /// Why an engine gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -102,9 +107,12 @@ impl Engine {
             .ok_or_else(|| EngineError::Path(socket.to_owned()))?;
         let docker =
             Docker::connect_with_unix(path, SUBSCRIBE_TIMEOUT.as_secs(), API_DEFAULT_VERSION)
-                .map_err(|error| failed("GET /version", &error))?;
+                .map_err(|error| client_failed("GET /version", &error))?;
         let docker = within(deadline, "GET /version", docker.negotiate_version()).await?;
-        Ok(Self { docker })
+        Ok(Self {
+            socket: socket.to_owned(),
+            docker,
+        })
     }
 
     /// What happens to containers from a moment on. Ends with an error, never silently.
@@ -134,7 +142,7 @@ impl Engine {
             .events(Some(options))
             .map(|event| match event {
                 Ok(message) => Ok(container_event(message)),
-                Err(error) => Err(failed("GET /events", &error)),
+                Err(error) => Err(client_failed("GET /events", &error)),
             })
             .chain(futures_util::stream::once(async {
                 Err(EngineError::EventsClosed)
@@ -146,19 +154,16 @@ impl Engine {
     /// container by label, and a port belongs to a container until that is removed.
     pub async fn list(
         &self,
-        images: &mut ImagePorts,
+        memory: &mut Memory,
         deadline: Instant,
     ) -> Result<Vec<Container>, EngineError> {
-        let options = ListContainersOptions {
-            all: true,
-            ..ListContainersOptions::default()
-        };
-        let listed = within(
-            deadline,
-            "GET /containers/json",
-            self.docker.list_containers(Some(options)),
-        )
-        .await?;
+        let request = "GET /containers/json";
+        let version = self.docker.client_version().to_string();
+        let answer = list::list(&self.socket, &version, &mut memory.unreadable);
+        let listed = timeout_at(deadline, answer)
+            .await
+            .map_err(|_| EngineError::TimedOut(request))?
+            .map_err(|error| failed(request, &*error))?;
 
         let mut image_of = BTreeMap::new();
         let mut containers: Vec<Container> = Vec::with_capacity(listed.len());
@@ -172,25 +177,31 @@ impl Engine {
             containers.push(container);
         }
 
-        images
-            .0
+        memory
+            .ports
             .retain(|image, _| image_of.values().any(|used| used == image));
         for container in &mut containers {
             if let Some(image) = image_of.get(&container.id) {
-                container.exposed_tcp_ports = self.image_ports(images, image, deadline).await?;
+                container.exposed_tcp_ports = self.image_ports(memory, image, deadline).await?;
             }
         }
         containers.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(containers)
     }
 
+    /// Whether it still answers. The cheapest request there is: it touches no container.
+    pub async fn ping(&self, deadline: Instant) -> Result<(), EngineError> {
+        within(deadline, "GET /_ping", self.docker.ping()).await?;
+        Ok(())
+    }
+
     async fn image_ports(
         &self,
-        images: &mut ImagePorts,
+        memory: &mut Memory,
         image: &str,
         deadline: Instant,
     ) -> Result<Vec<u16>, EngineError> {
-        if let Some(ports) = images.0.get(image) {
+        if let Some(ports) = memory.ports.get(image) {
             return Ok(ports.clone());
         }
         let request = self.docker.inspect_image(image);
@@ -208,7 +219,7 @@ impl Engine {
                 .flatten()
                 .filter_map(|port| port.strip_suffix("/tcp")?.parse().ok()),
         );
-        images.0.insert(image.to_owned(), ports.clone());
+        memory.ports.insert(image.to_owned(), ports.clone());
         Ok(ports)
     }
 }
@@ -218,16 +229,23 @@ async fn within<T>(
     request: &'static str,
     answer: impl Future<Output = Result<T, bollard::errors::Error>>,
 ) -> Result<T, EngineError> {
-    timeout_at(deadline, answer.map_err(|error| failed(request, &error)))
-        .await
-        .unwrap_or(Err(EngineError::TimedOut(request)))
+    timeout_at(
+        deadline,
+        answer.map_err(|error| client_failed(request, &error)),
+    )
+    .await
+    .unwrap_or(Err(EngineError::TimedOut(request)))
 }
 
 /// The client's error in one line. Its own text stops short of the cause, as in "client error".
-fn failed(request: &'static str, error: &bollard::errors::Error) -> EngineError {
-    if matches!(error, bollard::errors::Error::RequestTimeoutError) {
-        return EngineError::TimedOut(request);
+fn client_failed(request: &'static str, error: &bollard::errors::Error) -> EngineError {
+    match error {
+        bollard::errors::Error::RequestTimeoutError => EngineError::TimedOut(request),
+        _ => failed(request, error),
     }
+}
+
+fn failed(request: &'static str, error: &dyn Error) -> EngineError {
     let mut cause = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {
@@ -252,7 +270,7 @@ fn container_event(message: EventMessage) -> ContainerEvent {
 }
 
 /// Whether it is on the host's network or another container's, where the list shows no ports.
-fn shares_a_network(summary: &ContainerSummary) -> bool {
+fn shares_a_network(summary: &Summary) -> bool {
     let mode = network_mode(summary);
     mode == "host" || mode.starts_with("container:")
 }
@@ -265,18 +283,17 @@ fn leaves_its_port_open(container: &Container) -> bool {
                 .iter()
                 .any(|end| label.to_ascii_lowercase().ends_with(end))
     };
-    let is_ours = |label: &str| LABEL_ROOTS.iter().any(|root| label.starts_with(root));
     container.condition != Condition::NotRunning
         && container.labels.keys().any(|label| is_ours(label))
         && !container.labels.keys().any(|label| names_a_port(label))
 }
 
-fn container(summary: ContainerSummary) -> Container {
+fn container(summary: Summary) -> Container {
     let address = address(&summary);
     let condition = condition(&summary);
     let labels = summary.labels.unwrap_or_default().into_iter();
     Container {
-        id: summary.id.unwrap_or_default(),
+        id: summary.id,
         name: name(&summary.names.unwrap_or_default()),
         created: summary.created.unwrap_or_default(),
         labels: labels.filter(|(label, _)| is_kept(label)).collect(),
@@ -287,7 +304,15 @@ fn container(summary: ContainerSummary) -> Container {
 }
 
 fn is_kept(label: &str) -> bool {
-    LABEL_ROOTS.iter().any(|root| label.starts_with(root)) || COMPOSE_LABELS.contains(&label)
+    is_ours(label) || COMPOSE_LABELS.contains(&label)
+}
+
+/// In any case: whoever writes `Traefik.enable` is to hear that it is an error.
+fn is_ours(label: &str) -> bool {
+    LABEL_ROOTS.iter().any(|root| {
+        let head = label.get(..root.len());
+        head.is_some_and(|head| head.eq_ignore_ascii_case(root))
+    })
 }
 
 /// Its own name: the others are aliases that linked containers have for it, as `/other/alias`.
@@ -299,13 +324,14 @@ fn name(names: &[String]) -> String {
     own.unwrap_or_default().to_owned()
 }
 
-fn condition(summary: &ContainerSummary) -> Condition {
-    if summary.state != Some(State::RUNNING) {
+fn condition(summary: &Summary) -> Condition {
+    if summary.state.as_deref() != Some("running") {
         return Condition::NotRunning;
     }
-    let health = summary.health.as_ref().and_then(|health| health.status);
+    let health = summary.health.as_ref();
+    let health = health.and_then(|health| health.status.as_deref());
     let is_unhealthy = match health {
-        Some(health) => matches!(health, Health::STARTING | Health::UNHEALTHY),
+        Some(health) => matches!(health, "starting" | "unhealthy"),
         // Engines before 29 say it in the status text only: `Up 2 minutes (health: starting)`.
         None => summary.status.as_deref().is_some_and(|status| {
             status.ends_with("(health: starting)") || status.ends_with("(unhealthy)")
@@ -318,7 +344,7 @@ fn condition(summary: &ContainerSummary) -> Condition {
     }
 }
 
-fn network_mode(summary: &ContainerSummary) -> &str {
+fn network_mode(summary: &Summary) -> &str {
     summary
         .host_config
         .as_ref()
@@ -326,7 +352,7 @@ fn network_mode(summary: &ContainerSummary) -> &str {
         .unwrap_or_default()
 }
 
-fn address(summary: &ContainerSummary) -> Address {
+fn address(summary: &Summary) -> Address {
     if network_mode(summary) == "host" {
         return Address::Host;
     }
@@ -335,8 +361,8 @@ fn address(summary: &ContainerSummary) -> Address {
         .as_ref()
         .and_then(|settings| settings.networks.as_ref());
     // In the order of the networks' names, so that the same container has the same address.
-    let networks: BTreeMap<_, _> = networks.into_iter().flatten().collect();
-    let addresses = networks.values().flat_map(|network| {
+    let networks = networks.into_iter().flat_map(BTreeMap::values).flatten();
+    let addresses = networks.flat_map(|network| {
         [&network.ip_address, &network.global_ipv6_address]
             .into_iter()
             .flatten()
@@ -348,10 +374,10 @@ fn address(summary: &ContainerSummary) -> Address {
         .map_or(Address::None, Address::Own)
 }
 
-fn tcp_ports(ports: &[PortSummary]) -> Vec<u16> {
+fn tcp_ports(ports: &[Port]) -> Vec<u16> {
     let tcp = ports
         .iter()
-        .filter(|port| port.typ == Some(PortSummaryTypeEnum::TCP));
+        .filter(|port| port.protocol.as_deref() == Some("tcp"));
     sorted(tcp.map(|port| port.private_port))
 }
 
@@ -412,6 +438,10 @@ mod tests {
                 Condition::NotRunning,
             ),
             (json!({"State": "restarting"}), Condition::NotRunning),
+            (
+                json!({"State": "unheard of", "Status": "Up"}),
+                Condition::NotRunning,
+            ),
             (
                 json!({"State": "exited", "Status": "Exited (0)"}),
                 Condition::NotRunning,
@@ -494,7 +524,7 @@ mod tests {
             ),
             (json!({"maintainer": "someone"}), false),
         ] {
-            let summary = json!({"State": "running", "Labels": labels});
+            let summary = json!({"Id": "1f", "State": "running", "Labels": labels});
             let summary = serde_json::from_value(summary).expect("a summary");
             assert_eq!(leaves_its_port_open(&container(summary)), open, "{labels}");
         }

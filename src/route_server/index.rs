@@ -62,6 +62,11 @@ pub struct Known {
 }
 
 impl Known {
+    /// The containers of each daemon.
+    pub fn daemons(&self) -> &[Arc<DaemonContainers>] {
+        &self.daemons
+    }
+
     /// The routes as a model, made anew: it is many times the size of what it is made of.
     pub fn routes(&self) -> Routes {
         let daemons = self.daemons.iter().map(Arc::as_ref);

@@ -9,15 +9,20 @@
 //!                 └──────────► store (the last known containers, who has which port)
 //! ```
 //!
+//! Beside it, `explain` asks a server that runs, and `once` prints without serving.
+//!
 //! What holds everywhere: a daemon's part is replaced whole; nothing incomplete is served; no
 //! daemon waits for another. One thread does it all, so that nothing is shared under a lock.
 
 pub mod absences;
 pub mod discover;
 pub mod docker;
+pub mod explain;
+pub mod inventory;
 pub mod listen;
 pub mod listing;
 pub mod logging;
+pub mod metrics;
 pub mod once;
 pub mod publish;
 pub mod serve;
@@ -35,15 +40,19 @@ pub mod routes;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use clap::{Args, Subcommand};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use self::explain::Explain;
 use self::index::Index;
+use self::metrics::Metrics;
 pub use self::options::Options;
 use self::ports::{PortTable, SavedPorts};
 use self::routes::RouteSettings;
@@ -54,8 +63,29 @@ use self::supervise::Places;
 /// How long the end of the program waits for a disk that hangs.
 const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Runs the command: serves until SIGTERM or SIGINT, or prints once.
-pub fn run(options: &Options) -> anyhow::Result<()> {
+/// The arguments of `renet route-server`.
+#[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    question: Option<Question>,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What can be asked of a route server that runs.
+#[derive(Clone, Debug, Subcommand)]
+enum Question {
+    /// Say what a container gives and why, or who answers a host
+    Explain(Explain),
+}
+
+/// Runs the command: serves until SIGTERM or SIGINT, prints once, or asks the one that runs.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let Arguments { question, options } = arguments;
+    if let Some(Question::Explain(explain)) = question {
+        return explain::run(explain);
+    }
     logging::start();
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
@@ -87,7 +117,9 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
         auto_routes: settings.auto_routes,
         dynamic_ports: options.dynamic_ports,
         started,
+        metrics: Arc::default(),
     };
+    let metrics: Arc<Metrics> = about.metrics.clone();
     let publication = view.publication.clone();
     let store = Store::open(&options.state_dir);
     let supervision = supervise::supervise(
@@ -95,6 +127,7 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
         index(options, settings, store.load_ports()),
         store,
         publisher,
+        metrics,
         stop.clone(),
     );
     let serving = serve::serve(listener, view, about, stop.clone());

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::absences::Absences;
 use super::container::{Container, DaemonContainers};
 use super::discover::scan;
-use super::docker::{Engine, EngineError, ImagePorts};
+use super::docker::{Engine, EngineError, Memory};
 use super::index::Index;
 use super::supervise::Places;
 use super::watch::FIRST_ATTEMPT;
@@ -53,5 +53,5 @@ pub async fn document(
 async fn list(socket: &Path) -> Result<Vec<Container>, EngineError> {
     let deadline = Instant::now() + FIRST_ATTEMPT;
     let engine = Engine::connect(socket, deadline).await?;
-    engine.list(&mut ImagePorts::default(), deadline).await
+    engine.list(&mut Memory::default(), deadline).await
 }

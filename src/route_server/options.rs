@@ -90,7 +90,7 @@ pub struct Options {
     )]
     pub trusted_repositories: Vec<NetworkId>,
 
-    /// Where the last known containers are kept
+    /// Where the last known containers are kept, and who has which external port
     #[arg(
         long,
         env = "REDIACC_STATE_DIR",

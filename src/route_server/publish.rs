@@ -36,6 +36,8 @@ pub struct DaemonStatus {
     pub network_id: Option<NetworkId>,
     /// Whether it answers.
     pub state: DaemonState,
+    /// Since when, in RFC 3339.
+    pub since: String,
     /// How many containers run, as last seen.
     pub containers: usize,
     /// When they last changed, in RFC 3339; none if not since the start of this process.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, RawQuery, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -19,7 +19,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::inventory::inventory;
 use super::listing::listing;
+use super::metrics::{CONTENT_TYPE, Metrics};
 use super::ports::{PortListing, PortRange};
 use super::publish::{DaemonState, Publication, View};
 
@@ -32,7 +34,15 @@ const HOLD_INCOMPLETE: Duration = Duration::from_secs(8);
 /// what takes longer is a client that does not read, or has not finished asking.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 
-const PATHS: [&str; 4] = ["/routes.yaml", "/routes.json", "/health", "/ports"];
+const PATHS: [&str; 6] = [
+    "/routes.yaml",
+    "/routes.json",
+    "/health",
+    "/ports",
+    "/metrics",
+    // All of them, or with `?name=` those of one name.
+    "/containers.json",
+];
 
 /// What the answers are made of, beside what is published.
 #[derive(Clone, Debug)]
@@ -45,6 +55,8 @@ pub struct About {
     pub dynamic_ports: Option<PortRange>,
     /// When the server started.
     pub started: Instant,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Serves until told to stop; polls that are held are answered then.
@@ -64,6 +76,8 @@ pub async fn serve(
         .route("/routes.json", get(routes_json))
         .route("/health", get(health))
         .route("/ports", get(ports))
+        .route("/metrics", get(metrics))
+        .route("/containers.json", get(containers_json))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .with_state(shared)
@@ -105,6 +119,7 @@ async fn routes_yaml(
     method: Method,
 ) -> Response {
     if method == Method::GET {
+        shared.about.metrics.polled();
         hold(&shared, connection.sent.load(Ordering::Relaxed)).await;
     }
     let Some(publication) = shared.published() else {
@@ -182,6 +197,24 @@ async fn ports(State(shared): State<Shared>) -> Response {
         None => PortListing::empty(shared.about.dynamic_ports),
     };
     json(StatusCode::OK, &listing)
+}
+
+async fn metrics(State(shared): State<Shared>) -> Response {
+    let published = shared.published();
+    let daemons = shared.view.daemons.borrow();
+    let text = shared.about.metrics.render(published.as_deref(), &daemons);
+    ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response()
+}
+
+async fn containers_json(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Response {
+    let Some(publication) = shared.published() else {
+        return shared.not_complete();
+    };
+    // Names of containers and services hold nothing that would have to be encoded.
+    let pairs = query.iter().flat_map(|query| query.split('&'));
+    let name = pairs.filter_map(|pair| pair.strip_prefix("name=")).next();
+    let daemons = publication.known.daemons().iter();
+    json(StatusCode::OK, &inventory(daemons.map(Arc::as_ref), name))
 }
 
 async fn not_found() -> Response {

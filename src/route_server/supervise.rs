@@ -17,6 +17,7 @@ use super::absences::Absences;
 use super::container::DaemonContainers;
 use super::discover::{Folders, Socket, scan};
 use super::index::Index;
+use super::metrics::Metrics;
 use super::publish::{DaemonState, DaemonStatus, Publisher};
 use super::store::Store;
 use super::timestamp::rfc3339;
@@ -42,6 +43,7 @@ pub async fn supervise(
     index: Index,
     store: Store,
     publisher: Publisher,
+    metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) {
     let Places { folder, named } = places;
@@ -50,12 +52,14 @@ pub async fn supervise(
         index,
         store,
         publisher,
+        metrics,
         reports,
         daemons: BTreeMap::new(),
         watches: 0,
         awaited: BTreeSet::new(),
         absences: Absences::default(),
         news: true,
+        noticed: None,
     };
 
     let mut folders = Folders::watch(&folder, &named);
@@ -85,6 +89,7 @@ struct Supervision {
     index: Index,
     store: Store,
     publisher: Publisher,
+    metrics: Arc<Metrics>,
     reports: Reports,
     daemons: BTreeMap<Arc<Path>, Daemon>,
     /// How many watches were ever started.
@@ -98,12 +103,16 @@ struct Supervision {
     absences: Absences,
     /// Whether the index changed since the last publication.
     news: bool,
+    /// When the first change since the last publication was noticed.
+    noticed: Option<Instant>,
 }
 
 struct Daemon {
     socket: Socket,
     presence: Presence,
     state: DaemonState,
+    /// When the state became this one.
+    since: SystemTime,
     last_change: Option<SystemTime>,
     error: Option<String>,
 }
@@ -136,7 +145,7 @@ impl Supervision {
             if is_watched && !found.contains_key(&**path) {
                 info!(socket = %path.display(), "socket is gone");
                 daemon.presence = Presence::GoneUntil(Instant::now() + SOCKET_GRACE);
-                daemon.state = DaemonState::Gone;
+                daemon.enter(DaemonState::Gone);
             }
         }
         for (path, socket) in found {
@@ -167,7 +176,7 @@ impl Supervision {
         if let Some(daemon) = self.daemons.get_mut(&path) {
             daemon.socket = socket;
             daemon.presence = presence;
-            daemon.state = DaemonState::Connecting;
+            daemon.enter(DaemonState::Connecting);
             return;
         }
         if let Some(known) = self.store.load(&path, socket.network_id) {
@@ -179,6 +188,7 @@ impl Supervision {
             socket,
             presence,
             state: DaemonState::Connecting,
+            since: SystemTime::now(),
             last_change: None,
             error: None,
         };
@@ -196,11 +206,15 @@ impl Supervision {
         }
         self.awaited.remove(&watch.socket);
         match report {
-            Report::Listed(containers) => {
+            Report::Listed {
+                containers,
+                noticed,
+            } => {
+                self.metrics.listed();
                 if daemon.state != DaemonState::Live {
                     info!(socket = %watch.socket.display(), "daemon answers");
                 }
-                daemon.state = DaemonState::Live;
+                daemon.enter(DaemonState::Live);
                 daemon.error = None;
                 let seen = DaemonContainers {
                     network_id: daemon.socket.network_id,
@@ -210,13 +224,15 @@ impl Supervision {
                     daemon.last_change = Some(SystemTime::now());
                     self.store.save(&watch.socket, known);
                     self.news = true;
+                    let earlier = self.noticed.map_or(noticed, |earlier| earlier.min(noticed));
+                    self.noticed = Some(earlier);
                 }
             }
             Report::Failed(error) => {
                 if daemon.error.as_ref() != Some(&error) {
                     warn!(socket = %watch.socket.display(), "daemon does not answer: {error}");
                 }
-                daemon.state = DaemonState::Unreachable;
+                daemon.enter(DaemonState::Unreachable);
                 daemon.error = Some(error);
             }
         }
@@ -275,15 +291,28 @@ impl Supervision {
                 Err(error) => error!("cannot render the routes: {error}"),
             }
             self.news = false;
+            if let Some(noticed) = self.noticed.take() {
+                self.metrics.published(noticed.elapsed());
+            }
         }
         let statuses = self.daemons.iter().map(|(path, daemon)| DaemonStatus {
             socket: path.to_path_buf(),
             network_id: daemon.socket.network_id,
             state: daemon.state,
+            since: rfc3339(daemon.since),
             containers: self.index.running(path),
             last_change: daemon.last_change.map(rfc3339),
             error: daemon.error.clone(),
         });
         self.publisher.daemons(statuses.collect());
+    }
+}
+
+impl Daemon {
+    fn enter(&mut self, state: DaemonState) {
+        if self.state != state {
+            self.state = state;
+            self.since = SystemTime::now();
+        }
     }
 }

@@ -43,6 +43,7 @@ fn two_commands_make_a_machine_serve_its_containers_with_certificates() {
     port_80_redirects(&machine);
     tcp_and_udp_are_forwarded(&machine);
     diagnostics_are_json(&machine);
+    a_service_gets_an_external_port_on_demand(&machine);
     routes_follow_their_containers(&machine);
 
     a_second_push_restarts_nothing(&workstation, &machine);
@@ -291,6 +292,33 @@ fn diagnostics_are_json(machine: &TestMachine) {
             _ => assert!(value["tcp"].is_array(), "{json}"),
         }
     }
+}
+
+fn a_service_gets_an_external_port_on_demand(machine: &TestMachine) {
+    let labels = [
+        "rediacc.network_id=2880",
+        "rediacc.service_name=queue",
+        "rediacc.service_ip=127.0.11.67",
+        "rediacc.tcp_ports=7000",
+    ];
+    let echo = ["busybox", "chroot", "/machine", "socat"];
+    let echo = [
+        &echo[..],
+        &["TCP-LISTEN:7000,bind=127.0.11.67,fork", "EXEC:cat"],
+    ]
+    .concat();
+    run_container(machine, 2880, "queue", &labels.map(str::to_owned), &echo);
+    let (port, _) = eventually("an external port", || {
+        let ports = machine.run(&["curl", "-s", "http://127.0.0.1:7111/ports"]);
+        let ports: serde_json::Value = serde_json::from_str(&ports).ok()?;
+        let queue = ports["tcp"]
+            .as_array()?
+            .iter()
+            .find(|port| port["service"] == "queue")?;
+        queue["port"].as_u64()
+    });
+    let at = format!("{}:{port}", machine.env("ADDR"));
+    eventually(&at, || echoed_by_tcp(&at));
 }
 
 fn routes_follow_their_containers(machine: &TestMachine) {

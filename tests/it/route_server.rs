@@ -3,12 +3,12 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+use tokio::sync::watch;
 
 use crate::simulated_daemon::{Behaviour, SimulatedContainer, SimulatedDaemon};
 
@@ -21,7 +21,7 @@ pub(crate) struct Machine {
 pub(crate) struct RouteServer {
     child: Child,
     address: String,
-    log: Arc<Mutex<String>>,
+    log: watch::Receiver<String>,
 }
 
 /// One connection to the route server, kept as Traefik keeps its own.
@@ -88,21 +88,19 @@ impl RouteServer {
     pub(crate) async fn spawn(mut command: Command) -> Self {
         let mut child = command.spawn().expect("renet");
         let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let log = Arc::new(Mutex::new(String::new()));
+        let (logged, log) = watch::channel(String::new());
+        let append = move |line: String| logged.send_modify(|log| *log += &(line + "\n"));
         let address = loop {
             let line = lines.next_line().await.expect("a line");
-            let line = line.unwrap_or_else(|| panic!("renet ended: {log:?}"));
-            append(&log, &line);
+            let line = line.unwrap_or_else(|| panic!("renet ended: {}", *log.borrow()));
+            append(line.clone());
             if let Some((_, address)) = line.split_once("listening address=") {
                 break address.to_owned();
             }
         };
-        tokio::spawn({
-            let log = log.clone();
-            async move {
-                while let Ok(Some(line)) = lines.next_line().await {
-                    append(&log, &line);
-                }
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                append(line);
             }
         });
         Self {
@@ -112,11 +110,13 @@ impl RouteServer {
         }
     }
 
+    /// Where it listens.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) async fn connect(&self) -> Connection {
-        let stream = TcpStream::connect(&self.address)
-            .await
-            .expect("renet listens");
-        Connection(BufReader::new(stream))
+        Connection::to(&self.address).await
     }
 
     /// One request on a connection of its own.
@@ -143,17 +143,43 @@ impl RouteServer {
 
     /// What it has logged.
     pub(crate) fn log(&self) -> String {
-        self.log.lock().expect("no panics").clone()
+        self.log.borrow().clone()
+    }
+
+    /// Waits until it has logged something so often.
+    pub(crate) async fn logged(&self, text: &str, times: usize) {
+        let mut log = self.log.clone();
+        let is_there = |log: &String| log.matches(text).count() >= times;
+        log.wait_for(is_there).await.expect("renet runs");
+    }
+
+    /// The value of one sample of `/metrics`.
+    pub(crate) async fn metric(&self, sample: &str) -> f64 {
+        self.connect().await.metric(sample).await
+    }
+
+    /// Where it listens.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
     }
 }
 
-fn append(log: &Mutex<String>, line: &str) {
-    let mut log = log.lock().expect("no panics");
-    log.push_str(line);
-    log.push('\n');
-}
-
 impl Connection {
+    pub(crate) async fn to(address: &str) -> Self {
+        let stream = TcpStream::connect(address).await.expect("renet listens");
+        Self(BufReader::new(stream))
+    }
+
+    /// The value of one sample of `/metrics`.
+    pub(crate) async fn metric(&mut self, sample: &str) -> f64 {
+        let text = self.get("/metrics").await.body;
+        let values = text.lines().filter_map(|line| line.strip_prefix(sample));
+        let mut values = values.filter_map(|rest| rest.strip_prefix(' ')?.parse().ok());
+        values
+            .next()
+            .unwrap_or_else(|| panic!("no {sample} in {text}"))
+    }
+
     pub(crate) async fn get(&mut self, path: &str) -> Answer {
         self.request("GET", path).await
     }

@@ -1,32 +1,288 @@
 //! `renet route-server` when daemons fail: the others' routes are served unchanged and on time,
 //! nothing is lost that was known, and `/health` tells the truth.
 
-use crate::route_server::{Machine, RouteServer};
+use crate::route_server::{Connection, Machine, RouteServer};
 use crate::simulated_daemon::{Behaviour, SimulatedContainer, SimulatedDaemon};
 
 #[tokio::test]
-async fn a_daemon_that_fails_keeps_its_routes_while_others_change() {
-    for behaviour in [
-        Behaviour::Hangs,
-        Behaviour::HangsMidBody,
-        Behaviour::TalksGarbage,
-        Behaviour::Fails,
-    ] {
+async fn a_daemon_that_hangs_after_it_accepted_keeps_its_routes_while_others_change() {
+    fails_while_others_change(Behaviour::Hangs).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_hangs_in_the_middle_of_a_body_keeps_its_routes_while_others_change() {
+    fails_while_others_change(Behaviour::HangsMidBody).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_talks_garbage_keeps_its_routes_while_others_change() {
+    fails_while_others_change(Behaviour::TalksGarbage).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_says_500_keeps_its_routes_while_others_change() {
+    fails_while_others_change(Behaviour::Fails).await;
+}
+
+async fn fails_while_others_change(behaviour: Behaviour) {
+    let mut pair = Pair::start().await;
+    pair.suspect.behave(behaviour);
+    pair.suspect.close_event_streams();
+    pair.server.logged("daemon does not answer", 1).await;
+    pair.health_says("degraded", "unreachable").await;
+    pair.other_changes_on_time(&["web-2816"]).await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_closes_its_event_streams_again_and_again_is_still_followed() {
+    let mut pair = Pair::start().await;
+    for container in ["one", "two", "three"] {
+        pair.suspect.set_silently(&[
+            SimulatedContainer::new("web"),
+            SimulatedContainer::new(container),
+        ]);
+        pair.suspect.close_event_streams();
+        // A held poll may end before the daemon is asked again.
+        let is_there = |routes: &str| routes.contains(&format!("{container}-2816"));
+        let routes = pair.traefik.poll_until(is_there).await;
+        for name in ["web-2816", &format!("{container}-2816"), "web-2880"] {
+            assert!(routes.contains(name), "{name}: {routes}");
+        }
+    }
+    pair.health_says("ok", "live").await;
+    pair.other_changes_on_time(&["web-2816", "three-2816"])
+        .await;
+}
+
+#[tokio::test]
+async fn a_daemon_that_hangs_without_a_word_is_noticed_and_taken_up_again() {
+    let mut pair = Pair::start().await;
+    let lists = pair.suspect.lists();
+    // Its events stay open, so that only a question shows it.
+    pair.suspect.behave(Behaviour::Hangs);
+    pair.server
+        .logged("no answer to GET /_ping in time", 1)
+        .await;
+    pair.health_says("degraded", "unreachable").await;
+    assert_eq!(
+        pair.suspect.lists(),
+        lists,
+        "to ask whether it is there is no list"
+    );
+    pair.other_changes_on_time(&["web-2816"]).await;
+
+    // It went on while nobody could see.
+    pair.suspect
+        .set_silently(&[SimulatedContainer::new("late")]);
+    pair.suspect.behave(Behaviour::Answers);
+    let routes = pair
+        .traefik
+        .poll_until(|routes| routes.contains("late-2816"))
+        .await;
+    assert!(!routes.contains("web-2816"), "{routes}");
+    pair.health_says("ok", "live").await;
+}
+
+#[tokio::test]
+async fn a_socket_that_appears_brings_its_routes_and_changes_no_others() {
+    let mut pair = Pair::start().await;
+    let _third = pair.machine.daemon(2944, "web");
+    let routes = pair.traefik.poll().await;
+    for name in ["web-2816", "web-2880", "web-2944"] {
+        assert!(routes.contains(name), "{name}: {routes}");
+    }
+    pair.health_says("ok", "live").await;
+    pair.other_changes_on_time(&["web-2816", "web-2944"]).await;
+}
+
+#[tokio::test]
+async fn a_socket_that_appears_and_hangs_delays_nobody() {
+    let mut pair = Pair::start().await;
+    let socket = pair.machine.socket(2944);
+    let _hanging = SimulatedDaemon::start_as(&socket, &[], Behaviour::Hangs);
+    pair.server.logged("docker-2944.sock", 1).await;
+    pair.other_changes_on_time(&["web-2816"]).await;
+    let health = pair.server.get_json("/health").await;
+    assert_ne!(health["daemons"][2]["state"], "live", "{health}");
+    assert_eq!(health["status"], "degraded", "{health}");
+}
+
+#[tokio::test]
+async fn a_socket_that_is_replaced_shows_the_new_daemons_containers() {
+    let mut pair = Pair::start().await;
+    // Bound to a new file over the old one, as an engine does that was killed.
+    let replacement = SimulatedDaemon::start(
+        &pair.machine.socket(2816),
+        &[SimulatedContainer::new("new")],
+    );
+    let routes = pair.traefik.poll().await;
+    assert!(
+        routes.contains("new-2816") && !routes.contains("web-2816"),
+        "{routes}"
+    );
+    // The old one may say what it likes.
+    pair.suspect.run(SimulatedContainer::new("ghost"));
+    pair.suspect = replacement;
+    pair.health_says("ok", "live").await;
+    let routes = pair.other_changes_on_time(&["new-2816"]).await;
+    assert!(!routes.contains("ghost"), "{routes}");
+}
+
+#[tokio::test]
+async fn a_daemon_that_restarts_under_load_loses_no_route_in_between() {
+    let mut pair = Pair::start().await;
+    for _ in 0..500 {
+        pair.suspect.touch("web");
+        pair.other.touch("web");
+    }
+    let web = SimulatedContainer::new("web");
+    let api = SimulatedContainer::new("after");
+    pair.suspect = {
+        let socket = pair.machine.socket(2816);
+        std::fs::remove_file(&socket).expect("the daemon's socket");
+        SimulatedDaemon::start(&socket, &[web, api])
+    };
+    for _ in 0..500 {
+        pair.suspect.touch("web");
+        pair.other.touch("web");
+    }
+    // The next version is the one with what the new daemon has more.
+    let routes = pair.traefik.poll().await;
+    for name in ["web-2816", "after-2816", "web-2880"] {
+        assert!(routes.contains(name), "{name}: {routes}");
+    }
+    pair.other_changes_on_time(&["web-2816", "after-2816"])
+        .await;
+    pair.health_says("ok", "live").await;
+}
+
+#[tokio::test]
+async fn a_thousand_containers_are_one_list_and_one_event_is_one_more() {
+    let mut pair = Pair::start().await;
+    let many: Vec<_> = (0..1000)
+        .map(|number| SimulatedContainer::new(&format!("many{number}")))
+        .collect();
+    let daemon = SimulatedDaemon::start(&pair.machine.socket(2944), &many);
+    let routes = pair.traefik.poll().await;
+    assert_eq!(routes.matches("Host(`many").count(), 1000);
+    assert!(routes.contains("web-2816") && routes.contains("web-2880"));
+    assert_eq!(daemon.lists(), 1);
+
+    daemon.run(SimulatedContainer::new("last"));
+    assert!(pair.traefik.poll().await.contains("last-2944"));
+    assert_eq!(daemon.lists(), 2);
+    let health = pair.server.get_json("/health").await;
+    assert_eq!(health["daemons"][2]["containers"], 1001, "{health}");
+    pair.other_changes_on_time(&["web-2816", "many999-2944"])
+        .await;
+}
+
+#[tokio::test]
+async fn a_container_in_a_state_that_nobody_knows_costs_its_own_routes_alone() {
+    let mut pair = Pair::start().await;
+    let odd = SimulatedContainer {
+        state: "bewildered",
+        ..SimulatedContainer::new("odd")
+    };
+    pair.suspect.run(odd);
+    pair.suspect.run(SimulatedContainer::new("after"));
+    let routes = pair.traefik.poll().await;
+    assert!(
+        routes.contains("after-2816") && !routes.contains("odd-2816"),
+        "{routes}"
+    );
+    pair.health_says("ok", "live").await;
+    pair.other_changes_on_time(&["web-2816", "after-2816"])
+        .await;
+}
+
+#[tokio::test]
+async fn ten_thousand_events_at_once_are_few_lists() {
+    let mut pair = Pair::start().await;
+    for _ in 0..10_000 {
+        pair.suspect.touch("web");
+    }
+    pair.other_changes_on_time(&["web-2816"]).await;
+    pair.suspect.run(SimulatedContainer::new("last"));
+    pair.traefik
+        .poll_until(|routes| routes.contains("last-2816"))
+        .await;
+    let lists = pair.suspect.lists();
+    assert!(lists < 250, "{lists} lists for 10,001 events");
+    pair.health_says("ok", "live").await;
+}
+
+/// Two daemons, and a Traefik that has the routes of both.
+struct Pair {
+    machine: Machine,
+    /// The one that something happens to, of repository 2816.
+    suspect: SimulatedDaemon,
+    /// The one that must not notice, of repository 2880.
+    other: SimulatedDaemon,
+    server: RouteServer,
+    traefik: Connection,
+}
+
+impl Pair {
+    async fn start() -> Self {
         let machine = Machine::new();
-        let failing = machine.daemon(2816, "web");
+        let suspect = machine.daemon(2816, "web");
         let other = machine.daemon(2880, "web");
         let server = machine.route_server().await;
         let mut traefik = server.connect().await;
-        traefik.poll().await;
-
-        failing.behave(behaviour);
-        failing.close_event_streams();
-        other.run(SimulatedContainer::new("api"));
-
         let routes = traefik.poll().await;
-        for name in ["web-2816", "web-2880", "api-2880"] {
-            assert!(routes.contains(name), "{behaviour:?}: {name}: {routes}");
+        assert!(
+            routes.contains("web-2816") && routes.contains("web-2880"),
+            "{routes}"
+        );
+        Self {
+            machine,
+            suspect,
+            other,
+            server,
+            traefik,
         }
+    }
+
+    /// The other daemon's next change is the next version, and nothing is missing from it: neither
+    /// its own routes nor those that are named.
+    async fn other_changes_on_time(&mut self, kept: &[&str]) -> String {
+        let version = self.server.metric("rediacc_routes_version").await;
+        self.other.run(SimulatedContainer::new("other"));
+        let routes = self
+            .traefik
+            .poll_until(|routes| routes.contains("other-2880"))
+            .await;
+        for name in kept.iter().chain(&["web-2880"]) {
+            assert!(routes.contains(name), "{name}: {routes}");
+        }
+        let now = self.server.metric("rediacc_routes_version").await;
+        assert!(
+            (now - version - 1.0).abs() < 0.5,
+            "something was served in between"
+        );
+        routes
+    }
+
+    async fn health_says(&self, status: &str, suspect: &str) {
+        let health = self.server.get_json("/health").await;
+        assert_eq!(health["status"], status, "{health}");
+        let [first, second] = [&health["daemons"][0], &health["daemons"][1]];
+        assert_eq!(first["state"], suspect, "{health}");
+        assert_eq!(
+            first["error"].is_string(),
+            suspect == "unreachable",
+            "{health}"
+        );
+        assert_eq!(second["state"], "live", "{health}");
+        let metric = |state: &str| format!("rediacc_daemons{{state=\"{state}\"}}");
+        let live = self.server.metric(&metric("live")).await;
+        let daemons = health["daemons"].as_array().expect("a list");
+        let expected = daemons
+            .iter()
+            .filter(|daemon| daemon["state"] == "live")
+            .count();
+        assert_eq!(live.to_string(), expected.to_string());
     }
 }
 
@@ -125,6 +381,7 @@ async fn a_socket_that_goes_takes_its_routes_along() {
         .await;
     assert!(routes.contains("web-2880"), "{routes}");
     let health = server.get_json("/health").await;
+    assert_eq!(health["status"], "ok", "{health}");
     assert_eq!(
         health["daemons"].as_array().map(Vec::len),
         Some(1),
@@ -173,9 +430,11 @@ async fn a_socket_that_appears_is_found_even_in_a_folder_that_appears() {
 async fn the_last_known_routes_survive_a_kill_while_the_daemon_hangs() {
     let machine = Machine::new();
     let daemon = machine.daemon(2816, "web");
+    let _other = machine.daemon(2880, "web");
     let mut stored = file_changes(&machine.state_dir());
     let mut server = machine.route_server().await;
     server.get("/routes.yaml").await;
+    stored.next().await;
     stored.next().await;
     server.signal("KILL");
     server.ended().await;
@@ -183,7 +442,10 @@ async fn the_last_known_routes_survive_a_kill_while_the_daemon_hangs() {
 
     let server = machine.route_server().await;
     let routes = server.get("/routes.yaml").await.body;
-    assert!(routes.contains("web-2816"), "{routes}");
+    assert!(
+        routes.contains("web-2816") && routes.contains("web-2880"),
+        "{routes}"
+    );
 
     // It is told apart from one that answers, and changes when it does.
     let health = server.get_json("/health").await;

@@ -1,5 +1,6 @@
 //! A Docker engine's API on a real Unix socket, with the containers, events and faults that a test
-//! wants. Only what the route server asks for; the answers have the shape of engine 20.10's.
+//! wants. Only what the route server and Traefik's own provider ask for; the answers have the shape
+//! of engine 20.10's.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -29,6 +30,10 @@ pub(crate) struct SimulatedContainer {
     pub(crate) status: &'static str,
     pub(crate) image: String,
     pub(crate) network: &'static str,
+    /// Its own address on the network; on the host's it has none.
+    pub(crate) address: &'static str,
+    /// The TCP ports that its image exposes.
+    pub(crate) ports: Vec<u16>,
 }
 
 impl SimulatedContainer {
@@ -41,10 +46,23 @@ impl SimulatedContainer {
             status: "Up 2 minutes",
             image: "sha256:app".to_owned(),
             network: "host",
+            address: "",
+            ports: Vec::new(),
         }
         .label("rediacc.service_name", name)
         .label(SERVICE_IP, FIRST_ADDRESS)
         .label("rediacc.service_port", "8080")
+    }
+
+    /// Running on a network of its own, as plain Docker has it, without any label.
+    pub(crate) fn bridged(name: &str, address: &'static str, ports: &[u16]) -> Self {
+        Self {
+            labels: Vec::new(),
+            network: "bridge",
+            address,
+            ports: ports.to_vec(),
+            ..Self::new(name)
+        }
     }
 
     pub(crate) fn label(mut self, label: &str, value: &str) -> Self {
@@ -84,12 +102,20 @@ impl SimulatedContainer {
         )
     }
 
+    fn labels(&self) -> Value {
+        let labels = self.labels.iter();
+        labels
+            .map(|(label, value)| (label.clone(), Value::from(value.as_str())))
+            .collect()
+    }
+
+    fn networks(&self) -> Value {
+        json!({self.network: {"IPAddress": self.address}})
+    }
+
     fn summary(&self) -> Value {
-        let labels: serde_json::Map<String, Value> = self
-            .labels
-            .iter()
-            .map(|(label, value)| (label.clone(), value.clone().into()))
-            .collect();
+        let ports = self.ports.iter();
+        let ports = ports.map(|port| json!({"PrivatePort": port, "Type": "tcp"}));
         json!({
             "Id": self.id(),
             "Names": [format!("/{}", self.name)],
@@ -97,14 +123,46 @@ impl SimulatedContainer {
             "ImageID": self.image,
             "Command": "/app",
             "Created": 1_700_000_000,
-            "Ports": [],
-            "Labels": labels,
+            "Ports": Value::from_iter(ports),
+            "Labels": self.labels(),
             "State": self.state,
             "Status": self.status,
             "HostConfig": {"NetworkMode": self.network},
-            "NetworkSettings": {"Networks": {self.network: {"IPAddress": ""}}},
+            "NetworkSettings": {"Networks": self.networks()},
             "Mounts": [],
         })
+    }
+
+    /// What Traefik's provider asks for each container that is listed.
+    fn inspect(&self) -> Value {
+        let ports = self.ports.iter();
+        let ports = ports.map(|port| (format!("{port}/tcp"), Value::Null));
+        let health = [
+            ("(healthy)", "healthy"),
+            ("(unhealthy)", "unhealthy"),
+            ("(health: starting)", "starting"),
+        ];
+        let health = health.iter().find(|(end, _)| self.status.ends_with(end));
+        let mut inspected = json!({
+            "Id": self.id(),
+            "Name": format!("/{}", self.name),
+            "Created": "2023-11-14T22:13:20Z",
+            "Image": self.image,
+            "State": {
+                "Status": self.state,
+                "Running": matches!(self.state, "running" | "paused"),
+            },
+            "Config": {"Labels": self.labels()},
+            "HostConfig": {"NetworkMode": self.network},
+            "NetworkSettings": {
+                "Ports": ports.collect::<Value>(),
+                "Networks": self.networks(),
+            },
+        });
+        if let Some((_, health)) = health {
+            inspected["State"]["Health"] = json!({"Status": health});
+        }
+        inspected
     }
 }
 
@@ -119,7 +177,7 @@ fn at_home(containers: &[SimulatedContainer], socket: &Path) -> Vec<SimulatedCon
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Behaviour {
     Answers,
-    /// Takes the request and never answers.
+    /// Takes the request and does not answer before it behaves otherwise, as a stopped process.
     Hangs,
     /// Sends the beginning of a body and no more.
     HangsMidBody,
@@ -320,16 +378,21 @@ async fn answer(
         Some(rest) => rest.split_once('/').map_or("", |(_, path)| path),
         None => path.trim_start_matches('/'),
     };
-    let behaviour = {
+    {
         let mut daemon = shared.lock();
         daemon.lists += usize::from(path == "containers/json");
         daemon.image_inspects += usize::from(path.starts_with("images/"));
-        daemon.behaviour
+    }
+    let mut changed = shared.changed.subscribe();
+    let behaviour = loop {
+        let behaviour = shared.lock().behaviour;
+        if behaviour != Behaviour::Hangs {
+            break behaviour;
+        }
+        changed.changed().await.expect("the daemon is held here");
     };
-    shared.changed.send_replace(());
     match behaviour {
-        Behaviour::Answers => {}
-        Behaviour::Hangs => std::future::pending().await,
+        Behaviour::Answers | Behaviour::Hangs => {}
         Behaviour::HangsMidBody => return beginning_of_a_body().into_response(),
         Behaviour::TalksGarbage => return "\u{0}garbage".into_response(),
         Behaviour::Fails => {
@@ -338,6 +401,7 @@ async fn answer(
         }
     }
     match path {
+        "_ping" => ([("Api-Version", "1.41")], "OK").into_response(),
         "version" => json!({"ApiVersion": "1.41", "MinAPIVersion": "1.12"})
             .to_string()
             .into_response(),
@@ -349,8 +413,27 @@ async fn answer(
         })
         .to_string()
         .into_response(),
-        _ => StatusCode::NOT_FOUND.into_response(),
+        _ => match path
+            .strip_prefix("containers/")
+            .and_then(|rest| rest.strip_suffix("/json"))
+            .and_then(|id| inspect(&shared, id))
+        {
+            Some(inspected) => inspected.to_string().into_response(),
+            None => StatusCode::NOT_FOUND.into_response(),
+        },
     }
+}
+
+fn inspect(shared: &Shared, id: &str) -> Option<Value> {
+    // The id is the name in other letters: to write all names so, for each of thousands of
+    // questions, takes longer than everything else here.
+    let digits = id.trim_start_matches('0').as_bytes();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let name: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
+    let name = String::from_utf8(name?).ok()?;
+    let daemon = shared.lock();
+    let container = daemon.containers.iter().find(|other| other.name == name)?;
+    Some(container.inspect())
 }
 
 fn list(shared: &Shared) -> String {
@@ -365,11 +448,16 @@ fn events(shared: Arc<Shared>, query: &str) -> Body {
     let since = query
         .split('&')
         .find_map(|pair| pair.strip_prefix("since="));
-    let since: f64 = since.and_then(|text| text.parse().ok()).expect("a moment");
-    let began = shared.lock().streams;
+    let since: f64 = since.map_or(0.0, |text| text.parse().expect("a moment"));
     let changed = shared.changed.subscribe();
+    let (began, first) = {
+        let daemon = shared.lock();
+        // Who asks for no moment gets what happens from now on.
+        let first = if since > 0.0 { 0 } else { daemon.events.len() };
+        (daemon.streams, first)
+    };
     let stream = stream::unfold(
-        (shared, changed, 0),
+        (shared, changed, first),
         move |(shared, mut changed, mut next)| async move {
             loop {
                 let event = {

@@ -14,13 +14,22 @@ pub(crate) struct TestMachine {
 impl TestMachine {
     /// Boots a machine with Docker daemons and the ACME surroundings.
     pub(crate) fn up(role: &str, daemons: &str) -> Self {
+        Self::boot(role, &["--daemons", daemons, "--acme"])
+    }
+
+    /// Boots a machine with Docker daemons alone.
+    pub(crate) fn with_daemons(role: &str, daemons: &str) -> Self {
+        Self::boot(role, &["--daemons", daemons])
+    }
+
+    fn boot(role: &str, options: &[&str]) -> Self {
         // Several test runs may share one host.
         let name = format!("{role}{}", std::process::id());
         let mut machine = Self {
             name,
             env: BTreeMap::new(),
         };
-        machine.script(&["up"], &["--daemons", daemons, "--acme"]);
+        machine.script(&["up"], options);
         machine.env = machine
             .script(&["env"], &[])
             .lines()
@@ -62,10 +71,20 @@ impl TestMachine {
 
     /// Runs the docker client against a daemon.
     pub(crate) fn docker(&self, network_id: u32, words: &[&str]) -> String {
+        stdout_of(&mut self.docker_command(network_id, words))
+    }
+
+    /// The same, to be run.
+    pub(crate) fn docker_command(&self, network_id: u32, words: &[&str]) -> Command {
         let id = network_id.to_string();
         let mut all = vec![id.as_str()];
         all.extend(words);
-        self.script(&["docker"], &all)
+        Self::command(&["docker"], &self.name, &all)
+    }
+
+    /// Starts or stops a daemon.
+    pub(crate) fn daemon(&self, network_id: u32, action: &str) {
+        self.script(&["daemon"], &[&network_id.to_string(), action]);
     }
 
     fn script(&self, command: &[&str], words: &[&str]) -> String {

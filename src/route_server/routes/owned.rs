@@ -152,14 +152,14 @@ impl Repository {
     }
 
     fn middleware(&self, label: &str, middleware: &mut Middleware) -> Result<(), Problem> {
-        has_a_type(middleware, label)?;
         if let Some(chain) = &mut middleware.chain {
             self.all(label, "chain.middlewares", &mut chain.middlewares)?;
         }
         if let Some(errors) = &mut middleware.errors {
             self.one(label, "errors.service", errors.service.as_mut())?;
         }
-        Ok(())
+        // Last, because a chain of empty names is none.
+        has_a_type(middleware, label)
     }
 
     fn tcp_router(&self, label: &str, router: &mut TcpRouter) -> Result<(), Problem> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Duration;
 use super::object::object;
 use super::tls::ClientTls;
-use super::value::{Dotted, PluginValue, Switch};
+use super::value::{Connections, Dotted, PluginValue, Switch};
 
 object! {
     /// One transformation of requests, under one of its types. They are boxed, because all of
@@ -154,7 +154,7 @@ object! {
     /// Pages of another service in place of error answers.
     pub struct Errors {
         status: Vec<String>,
-        status_rewrites: Dotted<i64>,
+        status_rewrites: BTreeMap<String, i64>,
         service: Option<String>,
         query: Option<String>,
         error_request_headers: Vec<String>,
@@ -176,9 +176,9 @@ object! {
         username: Option<String>,
         password: Option<String>,
         db: Option<i64>,
-        pool_size: Option<i64>,
-        min_idle_conns: Option<i64>,
-        max_active_conns: Option<i64>,
+        pool_size: Option<Connections>,
+        min_idle_conns: Option<Connections>,
+        max_active_conns: Option<Connections>,
         read_timeout: Option<Duration>,
         write_timeout: Option<Duration>,
         dial_timeout: Option<Duration>,

@@ -30,7 +30,7 @@ pub use tcp::{
 };
 pub use tls::{ClientTls, Domain, GeneratedCert, Store, Tls};
 pub use udp::{Udp, UdpLoadBalancer, UdpRouter, UdpServer, UdpService};
-pub use value::{Dotted, PluginValue, Servers, Switch};
+pub use value::{Connections, Dotted, PluginValue, Servers, Switch};
 
 use object::object;
 

@@ -44,7 +44,7 @@ macro_rules! always_written {
     )*};
 }
 
-always_written!(bool, i64, String, super::Duration);
+always_written!(bool, i64, String, super::Connections, super::Duration);
 
 /// Declares structs of the model: public fields, Traefik's spelling, nothing unset written.
 macro_rules! object {

@@ -20,6 +20,8 @@ use serde::Deserialize;
 
 use super::dynamic::DynamicConfig;
 
+pub use nearest::nearest;
+
 /// The first word of every label that is read.
 const ROOT: &str = "traefik";
 

@@ -1,7 +1,7 @@
 //! Which valid key somebody may have meant.
 
 /// The candidate that takes the fewest changes of letters, if they are few for its length.
-pub(super) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+pub fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     // No key is longer than some forty letters: more than that is not a slip, and is not worth
     // the time that a comparison takes.
     if word.len() > 64 {

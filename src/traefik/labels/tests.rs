@@ -398,3 +398,18 @@ fn every_key_that_the_shared_reference_lists_is_known() {
     }
     assert!(keys > 200, "{keys}");
 }
+
+#[test]
+fn a_number_of_connections_that_would_end_traefik_is_refused() {
+    for key in ["poolsize", "minidleconns", "maxactiveconns"] {
+        let label = format!("traefik.http.middlewares.m.ratelimit.redis.{key}");
+        for number in ["-1", "10001", "9223372036854775807"] {
+            let reason = format!("`{number}` is not a number of connections from 0 to 10000");
+            check_refused(&[&format!("{label}={number}")], &label, &reason, None);
+        }
+    }
+    check(
+        &["traefik.http.middlewares.m.ratelimit.redis.poolsize=10000"],
+        "http:\n  middlewares:\n    m:\n      rateLimit:\n        redis:\n          poolSize: 10000",
+    );
+}

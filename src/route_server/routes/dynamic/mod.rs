@@ -77,11 +77,15 @@ pub fn named_ports(daemon: &DaemonContainers) -> NamedPorts {
 }
 
 fn entrypoint_labels(container: &Container) -> impl Iterator<Item = &str> {
+    let is_of_a_router = |label: &str| {
+        let end = label.as_bytes().rsplit(|byte| *byte == b'.').next();
+        label.starts_with("traefik.")
+            && end.is_some_and(|end| end.eq_ignore_ascii_case(b"entrypoints"))
+    };
     let labels = container.labels.iter();
-    let of_a_router = labels.filter(|(label, _)| {
-        label.starts_with("traefik.") && label.to_ascii_lowercase().ends_with(".entrypoints")
-    });
-    of_a_router.map(|(_, names)| names.as_str())
+    labels
+        .filter(move |(label, _)| is_of_a_router(label))
+        .map(|(_, names)| names.as_str())
 }
 
 /// What a container gives by the external ports that its services have, if it asked for any.

@@ -1,0 +1,80 @@
+//! Questions to the running route server: one GET each, over plain HTTP.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::str::FromStr;
+use std::time::Duration;
+
+use anyhow::{Context as _, anyhow, bail};
+use serde::de::DeserializeOwned;
+
+/// How long the server may take. It answers at once, or it hangs.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where the route server listens.
+#[derive(Clone, Debug)]
+pub(super) struct Server(String);
+
+impl FromStr for Server {
+    type Err = anyhow::Error;
+
+    fn from_str(url: &str) -> anyhow::Result<Self> {
+        let authority = url
+            .strip_prefix("http://")
+            .map(|rest| rest.trim_end_matches('/'));
+        match authority {
+            Some(authority) if !authority.is_empty() && !authority.contains('/') => {
+                Ok(Self(authority.to_owned()))
+            }
+            _ => bail!("`{url}` is no address of a route server: give it as http://127.0.0.1:7111"),
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn url(&self) -> String {
+        format!("http://{}", self.0)
+    }
+
+    /// The answer, if it is the whole one.
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let (status, body) = self.request(path).map_err(|error| {
+            anyhow!(
+                "cannot ask the route server at {}: {error}\nhint: run `systemctl status \
+                 rediacc-router.service`, or name another server with --url",
+                self.url()
+            )
+        })?;
+        // A server that is starting or degraded says so in an answer of the same shape.
+        if status == 503 && path != "/health" {
+            bail!(
+                "the routes are not complete yet: {}\nhint: run it again in some seconds, or `curl \
+                 -s {}/health` to see who is waited for",
+                body.trim(),
+                self.url()
+            );
+        }
+        serde_json::from_str(&body).with_context(|| {
+            format!(
+                "{}{path} answers {status}, which was not understood",
+                self.url()
+            )
+        })
+    }
+
+    fn request(&self, path: &str) -> io::Result<(u16, String)> {
+        let address = self.0.to_socket_addrs()?.next();
+        let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        // HTTP/1.0 ends with the connection, and knows no chunks.
+        write!(stream, "GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.0)?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        let (head, body) = answer
+            .split_once("\r\n\r\n")
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
+        Ok((status.ok_or(io::ErrorKind::InvalidData)?, body.to_owned()))
+    }
+}
