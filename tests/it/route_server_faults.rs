@@ -37,6 +37,7 @@ async fn fails_while_others_change(behaviour: Behaviour) {
 async fn a_daemon_that_closes_its_event_streams_again_and_again_is_still_followed() {
     let mut pair = Pair::start().await;
     for container in ["one", "two", "three"] {
+        pair.suspect.is_listened_to().await;
         pair.suspect.set_silently(&[
             SimulatedContainer::new("web"),
             SimulatedContainer::new(container),
@@ -322,6 +323,7 @@ async fn what_happened_while_the_event_stream_was_closed_is_seen() {
     let server = machine.route_server().await;
     let mut traefik = server.connect().await;
     traefik.poll().await;
+    daemon.is_listened_to().await;
 
     daemon.set_silently(&[SimulatedContainer::new("api")]);
     daemon.close_event_streams();

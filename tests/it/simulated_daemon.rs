@@ -206,6 +206,8 @@ struct Daemon {
     events: Vec<(f64, Value)>,
     /// Streams of events that began under an earlier number have ended.
     streams: u64,
+    /// Under which number the latest stream began.
+    subscribed: Option<u64>,
     /// What the next list shows instead of the containers.
     stale: Option<Vec<SimulatedContainer>>,
     lists: usize,
@@ -231,6 +233,7 @@ impl SimulatedDaemon {
                 behaviour,
                 events: Vec::new(),
                 streams: 0,
+                subscribed: None,
                 stale: None,
                 lists: 0,
                 image_inspects: 0,
@@ -302,6 +305,18 @@ impl SimulatedDaemon {
 
     pub(crate) fn behave(&self, behaviour: Behaviour) {
         self.change(|daemon| daemon.behaviour = behaviour);
+    }
+
+    /// Waits until somebody listens to its events, on a stream that is not closed.
+    pub(crate) async fn is_listened_to(&self) {
+        let mut changed = self.shared.changed.subscribe();
+        let listens = || {
+            let daemon = self.shared.lock();
+            daemon.subscribed == Some(daemon.streams)
+        };
+        while !listens() {
+            changed.changed().await.expect("the daemon is there");
+        }
     }
 
     pub(crate) fn close_event_streams(&self) {
@@ -451,11 +466,13 @@ fn events(shared: Arc<Shared>, query: &str) -> Body {
     let since: f64 = since.map_or(0.0, |text| text.parse().expect("a moment"));
     let changed = shared.changed.subscribe();
     let (began, first) = {
-        let daemon = shared.lock();
+        let mut daemon = shared.lock();
         // Who asks for no moment gets what happens from now on.
         let first = if since > 0.0 { 0 } else { daemon.events.len() };
+        daemon.subscribed = Some(daemon.streams);
         (daemon.streams, first)
     };
+    shared.changed.send_replace(());
     let stream = stream::unfold(
         (shared, changed, first),
         move |(shared, mut changed, mut next)| async move {
