@@ -9,10 +9,12 @@
 //!   machine ─► traefik
 //! ```
 //!
-//! `network`, `layout` and `bundle` are leaves that both sides share. `traefik`, `render`, `push::plan`,
+//! `causes`, `network`, `layout` and `bundle` are leaves that both sides share. `traefik`, `render`, `push::plan`,
 //! `route_server::routes`, `route_server::ports` and `route_server::index` are pure: no tokio, no
 //! files, no clock, no environment. Only `remote` starts `ssh`; only `route_server::docker` opens a Docker socket.
 //! `tests/it/architecture.rs` asserts these directions.
+
+mod causes;
 
 pub mod network;
 

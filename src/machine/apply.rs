@@ -72,14 +72,15 @@ fn observe(live: Option<&Live>) -> Result<(Observed<'_>, Vec<String>), Failure> 
         }
     }
     let renet_link = Path::new(layout::RENET_LINK);
-    let is_foreign = renet_link.exists() && files::read_link(renet_link)?.is_none();
+    let target = files::read_link(renet_link)?;
+    let is_foreign = renet_link.exists() && target.is_none();
     if is_foreign {
         warnings.push(format!(
             "{} is a file of somebody else's: it was left as it is",
             layout::RENET_LINK
         ));
     }
-    let renet_linked = is_foreign || files::read_link(renet_link)? == Some(renet_target());
+    let renet_linked = is_foreign || target == Some(renet_target());
     let observed = Observed {
         current: live.map(|live| &live.generation),
         applied: live.is_some_and(|live| live.applied),

@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 
 use self::list::{Port, Summary, Unreadable};
 use super::container::{Address, Condition, Container};
+use crate::causes::with_causes;
 
 /// What an engine may take to accept a subscription. Far beyond the ordinary: an engine under
 /// load is slow, not gone.
@@ -246,15 +247,7 @@ fn client_failed(request: &'static str, error: &bollard::errors::Error) -> Engin
 }
 
 fn failed(request: &'static str, error: &dyn Error) -> EngineError {
-    let mut cause = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        let text = inner.to_string();
-        if !cause.contains(&text) {
-            cause = format!("{cause}: {text}");
-        }
-        source = inner.source();
-    }
+    let cause = with_causes(error);
     EngineError::Failed { request, cause }
 }
 

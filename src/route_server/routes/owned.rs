@@ -141,14 +141,11 @@ impl Repository {
 
     fn service(&self, label: &str, service: &mut Service) -> Result<(), Problem> {
         self.all(label, "middlewares", &mut service.middlewares)?;
-        match &mut service.load_balancer {
-            Some(balancer) => self.operators(
-                label,
-                "loadbalancer.serverstransport",
-                balancer.servers_transport.as_mut(),
-            ),
-            None => Ok(()),
-        }
+        let balancer = service.load_balancer.as_mut();
+        self.transport(
+            label,
+            balancer.and_then(|one| one.servers_transport.as_mut()),
+        )
     }
 
     fn middleware(&self, label: &str, middleware: &mut Middleware) -> Result<(), Problem> {
@@ -172,14 +169,11 @@ impl Repository {
     }
 
     fn tcp_service(&self, label: &str, service: &mut TcpService) -> Result<(), Problem> {
-        match &mut service.load_balancer {
-            Some(balancer) => self.operators(
-                label,
-                "loadbalancer.serverstransport",
-                balancer.servers_transport.as_mut(),
-            ),
-            None => Ok(()),
-        }
+        let balancer = service.load_balancer.as_mut();
+        self.transport(
+            label,
+            balancer.and_then(|one| one.servers_transport.as_mut()),
+        )
     }
 
     fn udp_router(&self, label: &str, router: &mut UdpRouter) -> Result<(), Problem> {
@@ -189,6 +183,10 @@ impl Repository {
     fn tls_options(&self, label: &str, options: Option<&mut String>) -> Result<(), Problem> {
         let own = options.filter(|name| *name != DEFAULT_TLS_OPTIONS);
         self.operators(label, "tls.options", own)
+    }
+
+    fn transport(&self, label: &str, transport: Option<&mut String>) -> Result<(), Problem> {
+        self.operators(label, "loadbalancer.serverstransport", transport)
     }
 
     /// A reference to what no label defines: only the operator can have defined it, elsewhere.

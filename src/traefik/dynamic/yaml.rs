@@ -60,6 +60,15 @@ impl Block {
         Ok(())
     }
 
+    /// Goes to where the next key or dash stands: behind the dash of its list, or on a new line.
+    fn begin<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        if std::mem::take(&mut self.after_dash) {
+            writer.write_all(b" ")
+        } else {
+            self.line(writer)
+        }
+    }
+
     fn open(&mut self) {
         self.depth += 1;
         self.filled = false;
@@ -185,11 +194,7 @@ impl Formatter for Block {
         writer: &mut W,
         _first: bool,
     ) -> io::Result<()> {
-        if std::mem::take(&mut self.after_dash) {
-            writer.write_all(b" ")?;
-        } else {
-            self.line(writer)?;
-        }
+        self.begin(writer)?;
         self.is_key = true;
         Ok(())
     }
@@ -222,11 +227,7 @@ impl Formatter for Block {
         writer: &mut W,
         _first: bool,
     ) -> io::Result<()> {
-        if std::mem::take(&mut self.after_dash) {
-            writer.write_all(b" ")?;
-        } else {
-            self.line(writer)?;
-        }
+        self.begin(writer)?;
         writer.write_all(b"-")?;
         self.after_dash = true;
         Ok(())
