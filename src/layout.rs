@@ -14,6 +14,8 @@ pub const ETC: &str = "/etc/rediacc";
 pub const CURRENT: &str = "/etc/rediacc/current";
 /// One folder a push, numbered from 1.
 pub const GENERATIONS: &str = "/etc/rediacc/generations";
+/// There while a push is between its swap and its end.
+pub const TRANSACTION: &str = "/etc/rediacc/.transaction";
 /// The operator's own dynamic configuration, which no push writes.
 pub const DYNAMIC_DIR: &str = "/etc/rediacc/traefik.d";
 /// Where the units are installed.
@@ -41,6 +43,8 @@ pub const PROXY_SERVICE: &str = "rediacc-proxy.service";
 pub const ROUTER_SERVICE: &str = "rediacc-router.service";
 /// The route server's listening socket, in a generation and installed.
 pub const ROUTER_SOCKET: &str = "rediacc-router.socket";
+/// The unit that brings a push to its end which a reboot cut off, in a generation and installed.
+pub const SETTLE_SERVICE: &str = "rediacc-settle.service";
 /// The proxy's user, in a generation; installed as `rediacc.conf`.
 pub const SYSUSERS_CONF: &str = "sysusers.conf";
 /// Cloudflare's token, in a generation, for root alone.
@@ -49,6 +53,9 @@ pub const CF_DNS_TOKEN: &str = "cf-dns-token";
 pub const TRAEFIK: &str = "traefik";
 /// Symlink to the `renet` that a generation runs.
 pub const RENET: &str = "renet";
+
+/// The Traefik that a machine gets where nobody asks for another.
+pub const TRAEFIK_VERSION: &str = "3.7.15";
 
 /// The certificate resolver, as the page's labels name it.
 pub const CERT_RESOLVER: &str = "letsencrypt";

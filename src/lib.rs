@@ -6,10 +6,11 @@
 //!   cli ─► push ─► render ─► context ─► traefik          (rdc, on the workstation)
 //!            └───► remote
 //!   route_server ─► traefik                              (renet, on the machine)
-//!   machine ─► traefik
+//!   machine ─► render ─► context ─► traefik
 //! ```
 //!
-//! `causes`, `network`, `layout` and `bundle` are leaves that both sides share. `traefik`, `render`, `push::plan`,
+//! `causes`, `network` and `layout` are leaves; `bundle`, which names `context`, is the wire between
+//! the two programs. `traefik`, `render`, `push::plan`,
 //! `route_server::routes`, `route_server::ports` and `route_server::index` are pure: no tokio, no
 //! files, no clock, no environment. Only `remote` starts `ssh`; only `route_server::docker` opens a Docker socket.
 //! `tests/it/architecture.rs` asserts these directions.

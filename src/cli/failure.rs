@@ -27,10 +27,6 @@ pub(crate) enum Exit {
     /// 6: refused before anything was changed.
     Refused,
     /// 7: it did not come up, and the former state is back.
-    #[expect(
-        dead_code,
-        reason = "the machine's transaction, which comes with the push"
-    )]
     RolledBack,
     /// 130: the operator broke it off.
     Interrupted,

@@ -264,11 +264,13 @@ fn default_datastore() -> PathBuf {
 }
 
 fn host_ipv4<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ipv4Addr>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    value::host_ipv4(&text).map(Some).map_err(D::Error::custom)
+    let text = Option::<String>::deserialize(deserializer)?;
+    let address = text.map(|text| value::host_ipv4(&text)).transpose();
+    address.map_err(D::Error::custom)
 }
 
 fn host_ipv6<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Ipv6Addr>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    value::host_ipv6(&text).map(Some).map_err(D::Error::custom)
+    let text = Option::<String>::deserialize(deserializer)?;
+    let address = text.map(|text| value::host_ipv6(&text)).transpose();
+    address.map_err(D::Error::custom)
 }

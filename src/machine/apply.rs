@@ -1,256 +1,174 @@
-//! The transaction: what is on the machine becomes what the bundle says, step by step.
+//! A push: what is on the machine becomes what the bundle says.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
+use std::time::Duration;
 
 use super::generation::{self, Generation, Live};
-use super::lock::Lock;
-use super::plan::{self, Observed, UNITS};
-use super::{failed, files, preflight, probe, refused, systemd};
+use super::lock::{Lock, Purpose};
+use super::plan::{self, Observed};
+use super::transaction::{self, Tell, Transaction};
+use super::{Ending, check, diff, failed, files, observe, preflight, refused, traefik_program};
 use crate::bundle::{Bundle, Failure, Message, Report, Step};
 use crate::layout;
+use crate::render::render;
+
+/// How a push shall be done.
+#[derive(Debug)]
+pub(super) struct Options {
+    /// Report what would be done, and do nothing.
+    pub(super) dry_run: bool,
+    /// Report how the files change.
+    pub(super) diff: bool,
+    /// The digest of the plan that the operator saw: another one is refused.
+    pub(super) approved: Option<String>,
+    /// Whether files that somebody edited on the machine may be overwritten.
+    pub(super) overwrite: bool,
+    /// How long to wait for somebody else's push.
+    pub(super) lock_wait: Duration,
+}
 
 /// Brings the machine to the bundle, telling each step before it is done.
-pub(super) fn apply(
-    bundle: &Bundle,
-    dry_run: bool,
-    tell: &mut dyn FnMut(&Message),
-) -> Result<Report, Failure> {
+pub(super) fn apply(bundle: &Bundle, options: &Options, tell: Tell<'_>) -> Result<Report, Ending> {
     preflight::machine()?;
-    let _lock = if dry_run { None } else { Some(lock()?) };
+    let _lock = if options.dry_run {
+        None
+    } else {
+        let lock = Lock::take(Purpose::Push, options.lock_wait)?;
+        transaction::settle(tell)?;
+        Some(lock)
+    };
     let live = generation::live()?;
     let current = live.as_ref().map(|live| &live.generation);
-    let traefik = preflight::traefik(bundle, current, dry_run)?;
-    preflight::binds(bundle, current)?;
+    let traefik = traefik_program::choose(&bundle.traefik, current, options.dry_run)?;
+    let examined = preflight::examine(bundle, current)?;
+    let token = bundle.cf_dns_token.as_ref();
+    let files = render(&bundle.infra, &examined.binds, token.is_some())
+        .map_err(|error| failed(error.to_string()))?;
+    let wanted = Generation::of(files, token, &examined.binds, &bundle.renet, &traefik)?;
 
-    let wanted = Generation::of(bundle, &traefik)?;
+    let observed = observe::observe(live.as_ref())?;
     let next = generation::next_number()?;
-    let (observed, warnings) = observe(live.as_ref())?;
-    let steps = plan::plan(&wanted, &observed, next);
-    let live_number = live.as_ref().map(|live| live.number);
-    if dry_run || steps.is_empty() {
-        return Ok(Report {
-            generation: live_number,
-            steps,
-            warnings,
-        });
+    let mut report = Report {
+        generation: live.as_ref().map(|live| live.number),
+        steps: plan::plan(&wanted, &observed, next),
+        drift: observe::drift(live.as_ref(), &observed, &wanted),
+        warnings: examined.warnings,
+        ..Report::default()
+    };
+    report.warnings.extend(observe::warnings(&observed));
+    if report.steps.is_empty() {
+        return Ok(report);
+    }
+    let (before, after) = (
+        current.map(Generation::binds).unwrap_or_default(),
+        wanted.binds(),
+    );
+    report.opens = after.difference(&before).copied().collect();
+    report.closes = before.difference(&after).copied().collect();
+    let diffs = diff::diffs(current, &wanted, &observed);
+    report.digest = diff::digest(&report.steps, &diffs)?;
+    if options.diff {
+        report.diffs = diffs;
+    }
+    if options.dry_run {
+        return Ok(report);
     }
 
-    let mut run = Run {
+    may_change(options, &report)?;
+    let work = Work {
         wanted: &wanted,
-        number: live_number.unwrap_or(next),
-        staged: None,
-        reload: false,
+        live: live.as_ref(),
+        observed: &observed,
+        renet: &bundle.renet,
     };
-    for step in &steps {
-        tell(&Message::Doing(step.clone()));
-        run.carry_out(step)?;
-    }
-    generation::mark_applied(run.number)?;
-    Ok(Report {
-        generation: Some(run.number),
-        steps,
-        warnings,
-    })
+    work.carry_out(&report.steps, tell)?;
+    report.generation = generation::live_number()?;
+    Ok(report)
 }
 
-fn lock() -> Result<Lock, Failure> {
-    files::make_dir(Path::new(layout::ETC))?;
-    Lock::take()
-}
-
-/// Looks at everything that the plan depends on.
-fn observe(live: Option<&Live>) -> Result<(Observed<'_>, Vec<String>), Failure> {
-    let mut warnings = Vec::new();
-    let mut installed = BTreeMap::new();
-    for (name, path) in plan::installed_paths() {
-        if let Some(content) = files::read(&path)? {
-            installed.insert(name, content);
+/// Whether the plan is the one that was approved, and overwrites nothing that somebody may miss.
+fn may_change(options: &Options, report: &Report) -> Result<(), Failure> {
+    if let Some(approved) = &options.approved {
+        if *approved != report.digest {
+            return Err(
+                refused("the machine changed after the plan was shown: nothing was done")
+                    .hint("push again to see the new plan"),
+            );
         }
+        return Ok(());
     }
-    let renet_link = Path::new(layout::RENET_LINK);
-    let target = files::read_link(renet_link)?;
-    let is_foreign = renet_link.exists() && target.is_none();
-    if is_foreign {
-        warnings.push(format!(
-            "{} is a file of somebody else's: it was left as it is",
-            layout::RENET_LINK
-        ));
+    if report.drift.is_empty() || options.overwrite {
+        return Ok(());
     }
-    let renet_linked = is_foreign || target == Some(renet_target());
-    let observed = Observed {
-        current: live.map(|live| &live.generation),
-        applied: live.is_some_and(|live| live.applied),
-        installed,
-        renet_linked,
-        units: systemd::states(UNITS)?,
-    };
-    Ok((observed, warnings))
-}
-
-/// What people's `renet` is: whatever generation is live.
-fn renet_target() -> PathBuf {
-    Path::new(layout::CURRENT).join(layout::RENET)
+    let files: Vec<String> = report
+        .drift
+        .iter()
+        .map(|path| format!("{} was edited on the machine", path.display()))
+        .collect();
+    Err(refused(files.join("\n")).hint(
+        "`rdc context push-infra MACHINE --dry-run --diff` shows the edits; `--yes` overwrites them",
+    ))
 }
 
 /// A plan on its way.
-struct Run<'a> {
+struct Work<'a> {
     wanted: &'a Generation,
-    /// The generation that is live now.
-    number: u32,
-    /// The new generation's folder, once it is written.
-    staged: Option<PathBuf>,
-    /// Whether systemd has yet to read units that were installed.
-    reload: bool,
+    live: Option<&'a Live>,
+    observed: &'a Observed<'a>,
+    renet: &'a Path,
 }
 
-impl Run<'_> {
-    fn carry_out(&mut self, step: &Step) -> Result<(), Failure> {
-        match step {
-            Step::Create { .. } | Step::Update { .. } | Step::Remove { .. } => {
-                // All files of a generation are written at once, at the first one's turn.
-                self.staged().map(drop)
-            }
-            Step::Check { file } => {
-                let config = self.staged()?.join(file);
-                self.check(&config)
-            }
-            Step::Switch { generation } => {
-                files::make_dir(Path::new(layout::DYNAMIC_DIR))?;
-                keep_acme_storage_private()?;
-                generation::switch(&self.staged()?, *generation)?;
-                self.staged = None;
-                self.number = *generation;
-                Ok(())
-            }
-            Step::Install { path } => self.install(path),
-            Step::Enable { unit } => {
-                self.reload()?;
-                systemd::systemctl(&["enable", unit])
-            }
-            Step::Start { unit } => {
-                self.reload()?;
-                start("start", unit)
-            }
-            Step::Restart { unit } => {
-                self.reload()?;
-                if unit == layout::ROUTER_SOCKET {
-                    // systemd refuses to open a socket while its service has the former one.
-                    systemd::systemctl(&["stop", layout::ROUTER_SERVICE])?;
+impl Work<'_> {
+    fn carry_out(&self, steps: &[Step], tell: Tell<'_>) -> Result<(), Failure> {
+        let mut switch = None;
+        let mut restart = Vec::new();
+        let mut is_staged = false;
+        for step in steps {
+            match step {
+                Step::Create { .. } | Step::Update { .. } | Step::Remove { .. } => {
+                    tell(&Message::Doing(step.clone()));
+                    // All files of a generation are written at once, at the first one's turn.
+                    if !is_staged {
+                        generation::stage(self.wanted)?;
+                        is_staged = true;
+                    }
                 }
-                start("restart", unit)
+                Step::Check { .. } => {
+                    tell(&Message::Doing(step.clone()));
+                    check::check(self.wanted)
+                        .inspect_err(|_| drop(generation::discard_staged()))?;
+                }
+                Step::Link { path } => {
+                    tell(&Message::Doing(step.clone()));
+                    link(path)?;
+                }
+                Step::Switch { generation } => switch = Some(*generation),
+                Step::Restart { unit } => restart.push(unit.clone()),
+                // The transaction's part, which sees for itself what is due.
+                Step::Enable { .. } | Step::Start { .. } | Step::Probe => {}
+                // The workstation's part, and another command's.
+                Step::Upload { .. } | Step::Stop { .. } | Step::Delete { .. } => {}
             }
-            Step::Probe => probe::wait(),
-            // The workstation's part.
-            Step::Upload { .. } => Ok(()),
         }
-    }
-
-    fn staged(&mut self) -> Result<PathBuf, Failure> {
-        if let Some(folder) = &self.staged {
-            return Ok(folder.clone());
-        }
-        let folder = generation::stage(self.wanted)?;
-        self.staged = Some(folder.clone());
-        Ok(folder)
-    }
-
-    /// Has the new Traefik parse its new static configuration: its health check does so, strictly,
-    /// and opens no port. It says in text, not by its exit code, what it thought.
-    fn check(&self, config: &Path) -> Result<(), Failure> {
-        let traefik = self
-            .wanted
-            .link(layout::TRAEFIK)
-            .unwrap_or(Path::new(layout::TRAEFIK));
-        let output = Command::new(traefik)
-            .arg("healthcheck")
-            .arg(format!("--configFile={}", config.display()))
-            .env_clear()
-            .output()
-            .map_err(|error| refused(format!("cannot run {}: {error}", traefik.display())))?;
-        let stdout = String::from_utf8_lossy(&output.stdout);
-        let was_read = output.status.success()
-            || [
-                "OK: ",
-                "Error calling healthcheck",
-                "Bad healthcheck status",
-            ]
-            .iter()
-            .any(|start| stdout.starts_with(start));
-        if was_read {
-            return Ok(());
-        }
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let reason = stderr
-            .lines()
-            .chain(stdout.lines())
-            .rfind(|line| !line.is_empty());
-        Err(refused(format!(
-            "{} refuses the new {}: {}",
-            traefik.display(),
-            layout::TRAEFIK_YML,
-            reason.unwrap_or("it says nothing")
-        ))
-        .hint("nothing was changed; rdc's templates are for Traefik 3.7 and later"))
-    }
-
-    /// Once for all the units that were installed.
-    fn reload(&mut self) -> Result<(), Failure> {
-        if std::mem::take(&mut self.reload) {
-            systemd::systemctl(&["daemon-reload"])?;
-        }
-        Ok(())
-    }
-
-    fn install(&mut self, path: &Path) -> Result<(), Failure> {
-        if path == Path::new(layout::RENET_LINK) {
-            return files::link(path, &renet_target());
-        }
-        let installed = plan::installed_paths();
-        let Some(name) = installed
-            .iter()
-            .find_map(|(name, at)| (at == path).then_some(*name))
-        else {
-            return Err(failed(format!("{} is not a file of ours", path.display())));
+        let Some(number) = switch else {
+            return transaction::start_again(&restart, tell);
         };
-        if let Some(folder) = path.parent() {
-            files::make_dir(folder)?;
-        }
-        files::write(path, self.wanted.file(name).unwrap_or_default(), 0o644)?;
-        if name == layout::SYSUSERS_CONF {
-            return systemd::make_users(path);
-        }
-        self.reload = true;
-        Ok(())
+        files::make_dir(Path::new(layout::DYNAMIC_DIR))?;
+        generation::keep_staged(number)?;
+        let from = self.live.map(|live| live.number);
+        Transaction::new(from, number, true, &restart, &self.observed.units)
+            .begin(self.renet)?
+            .carry_out(tell)
     }
 }
 
-fn start(verb: &str, unit: &str) -> Result<(), Failure> {
-    systemd::systemctl(&[verb, unit]).map_err(|_| {
-        let mut failure = failed(format!("{unit} did not come up")).hint(format!(
-            "`systemctl status {unit}` on the machine shows more"
-        ));
-        failure.journal = systemd::journal(unit);
-        failure
-    })
-}
-
-/// Traefik runs on *without certificates* where others can read its storage.
-fn keep_acme_storage_private() -> Result<(), Failure> {
-    let storage = Path::new(layout::ACME_STORAGE);
-    let private = fs::Permissions::from_mode(0o600);
-    match fs::metadata(storage) {
-        Ok(file) if file.permissions().mode() & 0o7777 != 0o600 => {
-            fs::set_permissions(storage, private).map_err(|error| {
-                failed(format!(
-                    "cannot make {} private: {error}",
-                    storage.display()
-                ))
-            })
-        }
-        _ => Ok(()),
+fn link(path: &Path) -> Result<(), Failure> {
+    let links = plan::links();
+    let Some(name) = links.get(path) else {
+        return Err(failed(format!("{} is not a link of ours", path.display())));
+    };
+    if let Some(folder) = path.parent() {
+        files::make_dir(folder)?;
     }
+    files::link(path, &plan::link_target(name))
 }

@@ -7,15 +7,14 @@ use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
 
+use super::manifest::Manifest;
 use super::{failed, files};
-use crate::bundle::{Bind, Bundle, Failure};
+use crate::bundle::{Bind, Failure, Token};
 use crate::layout;
 
 /// Which entry points a generation opens, for the next push's preflight.
 const BINDS: &str = "binds.json";
-/// A generation's mark that the units run it: without it, a push was cut off.
-const APPLIED: &str = ".applied";
-/// Where a generation is written before it has a number.
+/// The name of the folder in which a generation is written.
 const STAGING: &str = ".staging";
 /// How many generations are kept, the live one included.
 const KEPT: usize = 10;
@@ -34,27 +33,33 @@ pub(super) enum Entry {
 }
 
 impl Generation {
-    /// The generation that a bundle asks for.
-    pub(super) fn of(bundle: &Bundle, traefik: &Path) -> Result<Self, Failure> {
-        let text = |text: &str| Entry::File(text.as_bytes().to_vec());
-        let mut entries: BTreeMap<_, _> = bundle
-            .files
-            .iter()
-            .map(|(name, content)| (name.clone(), text(content)))
+    /// The generation with these rendered files, with the entry points and the programs that the
+    /// machine has for it.
+    pub(super) fn of(
+        files: BTreeMap<String, String>,
+        token: Option<&Token>,
+        binds: &BTreeSet<Bind>,
+        renet: &Path,
+        traefik: &Path,
+    ) -> Result<Self, Failure> {
+        let mut entries: BTreeMap<_, _> = files
+            .into_iter()
+            .map(|(name, content)| (name, Entry::File(content.into_bytes())))
             .collect();
-        if let Some(token) = &bundle.cf_dns_token {
-            entries.insert(layout::CF_DNS_TOKEN.into(), text(token.0.expose_secret()));
+        if let Some(token) = token {
+            let token = token.0.expose_secret().as_bytes().to_vec();
+            entries.insert(layout::CF_DNS_TOKEN.into(), Entry::File(token));
         }
-        let binds = serde_json::to_vec(&bundle.binds)
+        let binds = serde_json::to_vec(binds)
             .map_err(|error| failed(format!("cannot write {BINDS}: {error}")))?;
         entries.insert(BINDS.into(), Entry::File(binds));
-        entries.insert(layout::RENET.into(), Entry::Link(bundle.renet.clone()));
+        entries.insert(layout::RENET.into(), Entry::Link(renet.to_owned()));
         entries.insert(layout::TRAEFIK.into(), Entry::Link(traefik.to_owned()));
         Ok(Self(entries))
     }
 
     /// Reads a generation's folder; hidden names are marks, not parts.
-    fn read(folder: &Path) -> Result<Self, Failure> {
+    pub(super) fn read(folder: &Path) -> Result<Self, Failure> {
         let cannot = |error| failed(format!("cannot read {}: {error}", folder.display()));
         let mut entries = BTreeMap::new();
         for entry in fs::read_dir(folder).map_err(cannot)? {
@@ -72,6 +77,11 @@ impl Generation {
             entries.insert(name.to_owned(), entry);
         }
         Ok(Self(entries))
+    }
+
+    /// Its parts, by their names.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.0.iter().map(|(name, entry)| (name.as_str(), entry))
     }
 
     /// The names of its parts.
@@ -112,38 +122,50 @@ impl Generation {
 pub(super) struct Live {
     /// Its number.
     pub(super) number: u32,
-    /// Its parts.
+    /// Its parts, as they are now.
     pub(super) generation: Generation,
-    /// Whether the push that made it got to its end.
-    pub(super) applied: bool,
+    /// What was pushed, by which edits are told; none where that was not noted.
+    pub(super) manifest: Option<Manifest>,
 }
 
 /// The live generation; none on a machine without a push.
 pub(super) fn live() -> Result<Option<Live>, Failure> {
-    let Some(target) = files::read_link(Path::new(layout::CURRENT))? else {
+    let Some(number) = live_number()? else {
         return Ok(None);
     };
-    let folder = Path::new(layout::ETC).join(&target);
-    let number = target
-        .file_name()
-        .and_then(|name| name.to_str()?.parse().ok());
-    let Some(number) = number else {
-        return Err(failed(format!(
-            "{} points to {}, which is no generation",
-            layout::CURRENT,
-            target.display()
-        )));
-    };
+    let folder = folder(number);
     if !folder.is_dir() {
         // The folder was removed by hand: the push that follows writes a new one.
         return Ok(None);
     }
-    let applied = folder.join(APPLIED).exists();
     Ok(Some(Live {
         number,
         generation: Generation::read(&folder)?,
-        applied,
+        manifest: Manifest::read(&folder)?,
     }))
+}
+
+/// The number of the live generation, by the link alone.
+pub(super) fn live_number() -> Result<Option<u32>, Failure> {
+    let Some(target) = files::read_link(Path::new(layout::CURRENT))? else {
+        return Ok(None);
+    };
+    let number = target
+        .file_name()
+        .and_then(|name| name.to_str()?.parse().ok());
+    match number {
+        Some(number) => Ok(Some(number)),
+        None => Err(failed(format!(
+            "{} points to {}, which is no generation",
+            layout::CURRENT,
+            target.display()
+        ))),
+    }
+}
+
+/// The folder of a generation.
+pub(super) fn folder(number: u32) -> PathBuf {
+    Path::new(layout::GENERATIONS).join(number.to_string())
 }
 
 /// The number of the next generation: one more than the highest that is there.
@@ -153,56 +175,78 @@ pub(super) fn next_number() -> Result<u32, Failure> {
 
 /// Writes a generation where it can be checked and is not live; returns its folder.
 pub(super) fn stage(generation: &Generation) -> Result<PathBuf, Failure> {
-    let folder = Path::new(layout::GENERATIONS).join(STAGING);
+    let folder = staging();
     // What a killed push left.
     remove(&folder)?;
     files::make_dir(&folder)?;
-    for (name, entry) in &generation.0 {
-        let path = folder.join(name);
-        match entry {
-            Entry::Link(target) => files::link(&path, target)?,
-            Entry::File(content) => {
-                let mode = if name == layout::CF_DNS_TOKEN {
-                    0o600
-                } else {
-                    0o644
-                };
-                files::write(&path, content, mode)?;
+    let write = || {
+        for (name, entry) in &generation.0 {
+            let path = folder.join(name);
+            match entry {
+                Entry::Link(target) => files::link(&path, target)?,
+                Entry::File(content) => files::write(&path, content, mode(name))?,
             }
         }
-    }
+        Manifest::of(generation).write(&folder)
+    };
+    write().inspect_err(|_| {
+        // Where the disk is full, the half that was written makes it no better.
+        let _ = discard_staged();
+    })?;
     Ok(folder)
 }
 
-/// Gives the staged generation its number, and makes it the live one by one rename.
-pub(super) fn switch(staged: &Path, number: u32) -> Result<(), Failure> {
-    let folder = Path::new(layout::GENERATIONS).join(number.to_string());
+/// Removes what was staged and did not become a generation.
+pub(super) fn discard_staged() -> Result<(), Failure> {
+    remove(&staging())
+}
+
+/// Where a generation is written before it has a number.
+pub(super) fn staging() -> PathBuf {
+    Path::new(layout::GENERATIONS).join(STAGING)
+}
+
+fn mode(name: &str) -> u32 {
+    if name == layout::CF_DNS_TOKEN {
+        0o600
+    } else {
+        0o644
+    }
+}
+
+/// Gives the staged generation its number. It is not live yet.
+pub(super) fn keep_staged(number: u32) -> Result<(), Failure> {
+    let folder = folder(number);
     let rename = || {
-        fs::rename(staged, &folder)?;
+        fs::rename(staging(), &folder)?;
         files::sync_dir(Path::new(layout::GENERATIONS))
     };
-    rename().map_err(|error| failed(format!("cannot write {}: {error}", folder.display())))?;
+    rename().map_err(|error| failed(format!("cannot write {}: {error}", folder.display())))
+}
+
+/// Makes a generation the live one by one rename.
+pub(super) fn switch(number: u32) -> Result<(), Failure> {
     let target = Path::new("generations").join(number.to_string());
     files::link(Path::new(layout::CURRENT), &target)
 }
 
-/// Marks the live generation as the one that the units run, and removes the oldest ones.
-pub(super) fn mark_applied(number: u32) -> Result<(), Failure> {
-    let generations = Path::new(layout::GENERATIONS);
-    files::write(
-        &generations.join(number.to_string()).join(APPLIED),
-        b"",
-        0o644,
-    )?;
-    let numbers = numbers()?;
-    for old in numbers.iter().rev().skip(KEPT) {
-        remove(&generations.join(old.to_string()))?;
+/// Removes a generation that did not come up.
+pub(super) fn discard(number: u32) -> Result<(), Failure> {
+    remove(&folder(number))
+}
+
+/// Removes the oldest generations, but never the live one.
+pub(super) fn prune(live: u32) -> Result<(), Failure> {
+    for old in numbers()?.into_iter().rev().skip(KEPT) {
+        if old != live {
+            discard(old)?;
+        }
     }
     Ok(())
 }
 
 /// The numbers of the generations that are there, ascending.
-fn numbers() -> Result<Vec<u32>, Failure> {
+pub(super) fn numbers() -> Result<Vec<u32>, Failure> {
     let folder = Path::new(layout::GENERATIONS);
     if !folder.is_dir() {
         return Ok(Vec::new());

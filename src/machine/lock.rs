@@ -4,11 +4,35 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::path::Path;
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
-use super::{failed, failure};
+use super::{failed, failure, files};
 use crate::bundle::{Failure, FailureKind};
 use crate::layout;
+
+/// How long the end of a push that was cut off is waited for: nobody has to ask for that.
+const SETTLING: Duration = Duration::from_secs(90);
+/// How often a lock that is held is tried again. The kernel would wait, but not until a deadline.
+const INTERVAL: Duration = Duration::from_millis(50);
+
+/// What the lock is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Somebody's push, or another change that somebody asked for.
+    Push,
+    /// Bringing a push to its end that was cut off.
+    Settle,
+}
+
+impl Purpose {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Settle => "settle",
+        }
+    }
+}
 
 /// The lock, held until it is dropped.
 #[derive(Debug)]
@@ -17,8 +41,9 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock, or says who holds it and since when.
-    pub(super) fn take() -> Result<Self, Failure> {
+    /// Takes the lock, after waiting for it if need be, or says who holds it and since when.
+    pub(super) fn take(purpose: Purpose, patience: Duration) -> Result<Self, Failure> {
+        files::make_dir(Path::new(layout::ETC))?;
         let path = Path::new(layout::ETC).join(".lock");
         let cannot = |error| failed(format!("cannot lock {}: {error}", path.display()));
         let mut file = OpenOptions::new()
@@ -28,30 +53,55 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(cannot)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                // Who holds it is a courtesy: the lock stands without it.
-                let _ = file.read_to_string(&mut holder);
-                return Err(failure(
-                    FailureKind::Locked,
-                    format!(
-                        "another push is under way on this machine: {}",
-                        holder.trim()
-                    ),
-                ));
+        let begin = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(cannot(error)),
             }
-            Err(TryLockError::Error(error)) => return Err(cannot(error)),
+            let holder = read(&mut file);
+            let is_settling = holder.starts_with(Purpose::Settle.word());
+            let patience = if is_settling {
+                patience.max(SETTLING)
+            } else {
+                patience
+            };
+            if begin.elapsed() >= patience {
+                return Err(held(&holder));
+            }
+            thread::sleep(INTERVAL);
         }
         let write = |file: &mut File| {
             file.set_len(0)?;
             file.rewind()?;
-            writeln!(file, "{}", holder())
+            writeln!(file, "{} by {}", purpose.word(), holder())
         };
-        write(&mut file).map_err(cannot)?;
+        // Who holds it is a courtesy: on a full disk the lock stands without it.
+        let _ = write(&mut file);
         Ok(Self { _file: file })
     }
+}
+
+fn read(file: &mut File) -> String {
+    let mut holder = String::new();
+    let _ = file
+        .rewind()
+        .and_then(|()| file.read_to_string(&mut holder));
+    holder.trim().to_owned()
+}
+
+fn held(holder: &str) -> Failure {
+    let who = if holder.is_empty() {
+        "somebody"
+    } else {
+        holder
+    };
+    failure(
+        FailureKind::Locked,
+        format!("another push is under way on this machine: {who}"),
+    )
+    .hint("try again when it is through, or wait for it with `--lock-wait 60s`")
 }
 
 fn holder() -> String {

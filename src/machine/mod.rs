@@ -6,26 +6,40 @@
 //! ```
 
 mod apply;
+mod check;
+mod diff;
 mod files;
 mod generation;
 mod lock;
+mod manifest;
+mod observe;
 mod plan;
 mod preflight;
 mod probe;
+mod rollback;
+mod settle;
+mod sockets;
 mod systemd;
+mod traefik_program;
+mod transaction;
 
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use crate::bundle::{Failure, FailureKind, Message};
+use crate::bundle::{Bundle, Failure, FailureKind, Lacking, Message, Report};
 
 /// `renet infra …`
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Bring the machine to the bundle on standard input; one JSON message a line on stdout
     Apply(Apply),
+    /// Go back to a former generation
+    Rollback(Rollback),
+    /// Bring a push to its end that was cut off
+    Settle,
 }
 
 /// The options of `renet infra apply`.
@@ -34,37 +48,92 @@ pub struct Apply {
     /// Report what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Report how the files change
+    #[arg(long)]
+    diff: bool,
+    /// Refuse any other plan than this one, by its digest
+    #[arg(long, value_name = "DIGEST")]
+    approved: Option<String>,
+    /// Overwrite files that were edited on the machine
+    #[arg(long)]
+    overwrite: bool,
+    /// Wait so many seconds for somebody else's push
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    lock_wait: u64,
+}
+
+/// The options of `renet infra rollback`.
+#[derive(Debug, Args)]
+pub struct Rollback {
+    /// The generation to go back to [default: the one before the live one]
+    #[arg(long, value_name = "GENERATION")]
+    to: Option<u32>,
+    /// Report what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Wait so many seconds for somebody else's push
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    lock_wait: u64,
 }
 
 /// Runs a command, and turns its end into the exit code.
 pub fn run(command: Command) -> ExitCode {
-    match command {
-        Command::Apply(options) => {
-            // A reader that went away must not stop a push in the middle: the machine's state is
-            // what counts, and the next push reports it.
-            let mut tell = |message: &Message| {
-                if let Ok(line) = serde_json::to_string(message) {
-                    let _ = writeln!(io::stdout(), "{line}");
-                }
-            };
-            match read_bundle(&mut io::stdin().lock())
-                .and_then(|bundle| apply::apply(&bundle, options.dry_run, &mut tell))
-            {
-                Ok(report) => {
-                    tell(&Message::Done(report));
-                    ExitCode::SUCCESS
-                }
-                Err(failure) => {
-                    let code = failure.kind.exit_code();
-                    tell(&Message::Failed(failure));
-                    ExitCode::from(code)
-                }
-            }
+    let done = match command {
+        Command::Apply(options) => apply(options),
+        Command::Rollback(options) => rollback::roll_back(
+            options.to,
+            options.dry_run,
+            Duration::from_secs(options.lock_wait),
+            &mut tell,
+        )
+        .map_err(Ending::from),
+        Command::Settle => return settle::run(),
+    };
+    match done {
+        Ok(report) => {
+            tell(&Message::Done(report));
+            ExitCode::SUCCESS
+        }
+        Err(Ending::Lacking(lacking)) => {
+            tell(&Message::Lacking(lacking));
+            ExitCode::SUCCESS
+        }
+        Err(Ending::Failed(failure)) => {
+            let code = failure.kind.exit_code();
+            tell(&Message::Failed(failure));
+            ExitCode::from(code)
         }
     }
 }
 
-fn read_bundle(input: &mut dyn BufRead) -> Result<crate::bundle::Bundle, Failure> {
+fn apply(options: Apply) -> Result<Report, Ending> {
+    let Apply {
+        dry_run,
+        diff,
+        approved,
+        overwrite,
+        lock_wait,
+    } = options;
+    let bundle = read_bundle(&mut io::stdin().lock())?;
+    let options = apply::Options {
+        dry_run,
+        diff,
+        approved,
+        overwrite,
+        lock_wait: Duration::from_secs(lock_wait),
+    };
+    apply::apply(&bundle, &options, &mut tell)
+}
+
+/// Says one message to the workstation. A reader that went away must not stop a push in the
+/// middle: the machine's state is what counts, and the next push reports it.
+fn tell(message: &Message) {
+    if let Ok(line) = serde_json::to_string(message) {
+        let _ = writeln!(io::stdout(), "{line}");
+    }
+}
+
+fn read_bundle(input: &mut dyn BufRead) -> Result<Bundle, Failure> {
     // The error's text is left out: it could quote the token.
     serde_json::from_reader(input).map_err(|error| {
         refused(format!(
@@ -74,6 +143,21 @@ fn read_bundle(input: &mut dyn BufRead) -> Result<crate::bundle::Bundle, Failure
         ))
         .hint("`renet infra apply` is run by `rdc context push-infra`")
     })
+}
+
+/// How a command ends that is not through.
+#[derive(Debug)]
+enum Ending {
+    /// It failed.
+    Failed(Failure),
+    /// It did not begin: the workstation has to bring something.
+    Lacking(Lacking),
+}
+
+impl From<Failure> for Ending {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 fn failed(message: impl Into<String>) -> Failure {

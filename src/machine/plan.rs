@@ -9,7 +9,7 @@ use super::systemd::UnitState;
 use crate::bundle::Step;
 use crate::layout;
 
-/// Our units, in the order in which they start.
+/// The units that run, in the order in which they start.
 pub(super) const UNITS: [&str; 3] = [
     layout::ROUTER_SOCKET,
     layout::ROUTER_SERVICE,
@@ -37,27 +37,58 @@ fn inputs(unit: &str) -> &'static [&'static str] {
     }
 }
 
-/// The files of a generation that systemd reads from places of its own.
-pub(super) fn installed_paths() -> BTreeMap<&'static str, PathBuf> {
-    let unit = |name| (name, Path::new(layout::UNIT_DIR).join(name));
+/// The paths that systemd and people read, each a link to its part of the live generation: one
+/// rename swaps them all.
+pub(super) fn links() -> BTreeMap<PathBuf, &'static str> {
+    let unit = |name| (Path::new(layout::UNIT_DIR).join(name), name);
     let users = Path::new(layout::SYSUSERS_DIR).join("rediacc.conf");
     UNITS
         .into_iter()
+        .chain([layout::SETTLE_SERVICE])
         .map(unit)
-        .chain([(layout::SYSUSERS_CONF, users)])
+        .chain([
+            (users, layout::SYSUSERS_CONF),
+            (layout::RENET_LINK.into(), layout::RENET),
+        ])
         .collect()
+}
+
+/// Where a link of ours points.
+pub(super) fn link_target(name: &str) -> PathBuf {
+    Path::new(layout::CURRENT).join(name)
+}
+
+/// What starts a unit at boot: the link, and what it points to.
+pub(super) fn boot_link(unit: &str) -> (PathBuf, PathBuf) {
+    let target = match unit {
+        layout::ROUTER_SOCKET => "sockets.target.wants",
+        _ => "multi-user.target.wants",
+    };
+    let folder = Path::new(layout::UNIT_DIR).join(target);
+    (folder.join(unit), Path::new("..").join(unit))
+}
+
+/// What was found at the place of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// Nothing, or a link elsewhere.
+    Vacant,
+    /// Our link.
+    Linked,
+    /// A file with this content.
+    File(Vec<u8>),
+    /// Something of somebody else's, which is left alone.
+    Foreign,
 }
 
 /// What was found on the machine.
 pub(super) struct Observed<'a> {
     /// The live generation.
     pub(super) current: Option<&'a Generation>,
-    /// Whether the push that made it got to its end.
-    pub(super) applied: bool,
-    /// The files that systemd reads, by their names in a generation.
-    pub(super) installed: BTreeMap<&'static str, Vec<u8>>,
-    /// Whether people's `renet` is the live generation's.
-    pub(super) renet_linked: bool,
+    /// What lies at the places of `links`.
+    pub(super) places: BTreeMap<PathBuf, Place>,
+    /// The units that systemd starts at boot: of `UNITS`, and the one that settles.
+    pub(super) enabled: Vec<&'static str>,
     /// The states of `UNITS`.
     pub(super) units: [UnitState; 3],
 }
@@ -65,31 +96,29 @@ pub(super) struct Observed<'a> {
 /// The steps from what was found to what is wanted, in order; none if nothing has to change.
 pub(super) fn plan(wanted: &Generation, observed: &Observed<'_>, next: u32) -> Vec<Step> {
     let mut steps = file_steps(wanted, observed.current);
-    if !steps.is_empty() {
+    let has_new_files = !steps.is_empty();
+    if has_new_files {
         steps.push(Step::Check {
             file: layout::TRAEFIK_YML.into(),
         });
-        steps.push(Step::Switch { generation: next });
     }
-    for (name, path) in installed_paths() {
-        if wanted.file(name) != observed.installed.get(name).map(Vec::as_slice) {
-            steps.push(Step::Install { path });
+    for (path, place) in &observed.places {
+        if matches!(place, Place::Vacant | Place::File(_)) {
+            steps.push(Step::Link { path: path.clone() });
         }
     }
-    if !observed.renet_linked {
-        steps.push(Step::Install {
-            path: layout::RENET_LINK.into(),
-        });
+    if has_new_files {
+        steps.push(Step::Switch { generation: next });
     }
-    for (unit, state) in UNITS.into_iter().zip(observed.units) {
-        if !state.enabled {
+    for unit in UNITS.into_iter().chain([layout::SETTLE_SERVICE]) {
+        if !observed.enabled.contains(&unit) {
             steps.push(Step::Enable { unit: unit.into() });
         }
     }
-    for (unit, state) in UNITS.into_iter().zip(observed.units) {
+    for (unit, state) in UNITS.into_iter().zip(&observed.units) {
         if !state.active {
             steps.push(Step::Start { unit: unit.into() });
-        } else if !observed.applied || has_new_input(unit, wanted, observed) {
+        } else if has_new_input(unit, wanted, observed) {
             steps.push(Step::Restart { unit: unit.into() });
         }
     }
@@ -120,28 +149,40 @@ fn file_steps(wanted: &Generation, current: Option<&Generation>) -> Vec<Step> {
 fn has_new_input(unit: &str, wanted: &Generation, observed: &Observed<'_>) -> bool {
     inputs(unit).iter().any(|input| {
         let former = observed.current.and_then(|current| current.get(input));
-        let installed = observed.installed.get(input).map(Vec::as_slice);
-        let drifted = installed_paths().contains_key(input) && installed != wanted.file(input);
-        former != wanted.get(input) || drifted
+        former != wanted.get(input) || is_overridden(input, wanted, observed)
+    })
+}
+
+/// Whether something else than what is wanted lies where systemd reads a part.
+fn is_overridden(name: &str, wanted: &Generation, observed: &Observed<'_>) -> bool {
+    links().iter().any(|(path, part)| {
+        *part == name
+            && matches!(observed.places.get(path),
+                Some(Place::File(content)) if wanted.file(name) != Some(content))
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::bundle::Bundle;
+    use std::collections::BTreeSet;
 
-    const RUNNING: UnitState = UnitState {
-        active: true,
-        enabled: true,
-    };
+    use super::*;
+    use crate::bundle::Token;
+
+    fn running() -> UnitState {
+        UnitState {
+            active: true,
+            ..UnitState::default()
+        }
+    }
 
     fn generation(files: &[(&str, &str)], token: Option<&str>, traefik: &str) -> Generation {
         let mut all = BTreeMap::new();
-        for name in UNITS
-            .iter()
-            .chain(&[layout::TRAEFIK_YML, layout::ROUTER_ENV])
-        {
+        for name in UNITS.iter().chain(&[
+            layout::SETTLE_SERVICE,
+            layout::TRAEFIK_YML,
+            layout::ROUTER_ENV,
+        ]) {
             all.insert((*name).to_owned(), format!("{name}, as before"));
         }
         all.insert(layout::SYSUSERS_CONF.to_owned(), "users".to_owned());
@@ -150,24 +191,25 @@ mod tests {
                 .iter()
                 .map(|(name, text)| ((*name).to_owned(), (*text).to_owned())),
         );
-        let bundle = Bundle {
-            files: all,
-            cf_dns_token: token.map(|token| crate::bundle::Token(token.into())),
-            binds: Default::default(),
-            renet: "/usr/lib/rediacc/renet/1/renet".into(),
-            traefik: None,
-        };
-        Generation::of(&bundle, Path::new(traefik)).expect("a generation")
+        Generation::of(
+            all,
+            token.map(|token| Token(token.into())).as_ref(),
+            &BTreeSet::new(),
+            Path::new("/usr/lib/rediacc/renet/1/renet"),
+            Path::new(traefik),
+        )
+        .expect("a generation")
     }
 
     fn in_place(current: &Generation) -> Observed<'_> {
-        let content = |name| current.file(name).map(|content| (name, content.to_vec()));
         Observed {
             current: Some(current),
-            applied: true,
-            installed: installed_paths().into_keys().filter_map(content).collect(),
-            renet_linked: true,
-            units: [RUNNING; 3],
+            places: links()
+                .into_keys()
+                .map(|path| (path, Place::Linked))
+                .collect(),
+            enabled: UNITS.into_iter().chain([layout::SETTLE_SERVICE]).collect(),
+            units: [running(), running(), running()],
         }
     }
 
@@ -196,10 +238,12 @@ mod tests {
     fn a_bare_machine_gets_everything_and_starts_everything() {
         let observed = Observed {
             current: None,
-            applied: false,
-            installed: BTreeMap::new(),
-            renet_linked: false,
-            units: [UnitState::default(); 3],
+            places: links()
+                .into_keys()
+                .map(|path| (path, Place::Vacant))
+                .collect(),
+            enabled: Vec::new(),
+            units: Default::default(),
         };
         check(
             &before(),
@@ -210,21 +254,24 @@ mod tests {
                 "create rediacc-proxy.service",
                 "create rediacc-router.service",
                 "create rediacc-router.socket",
+                "create rediacc-settle.service",
                 "create renet",
                 "create router.env",
                 "create sysusers.conf",
                 "create traefik",
                 "create traefik.yml",
                 "check traefik.yml",
+                "link /etc/systemd/system/rediacc-proxy.service",
+                "link /etc/systemd/system/rediacc-router.service",
+                "link /etc/systemd/system/rediacc-router.socket",
+                "link /etc/systemd/system/rediacc-settle.service",
+                "link /etc/sysusers.d/rediacc.conf",
+                "link /usr/local/bin/renet",
                 "switch to",
-                "install /etc/systemd/system/rediacc-proxy.service",
-                "install /etc/systemd/system/rediacc-router.service",
-                "install /etc/systemd/system/rediacc-router.socket",
-                "install /etc/sysusers.d/rediacc.conf",
-                "install /usr/local/bin/renet",
                 "enable rediacc-router.socket",
                 "enable rediacc-router.service",
                 "enable rediacc-proxy.service",
+                "enable rediacc-settle.service",
                 "start rediacc-router.socket",
                 "start rediacc-router.service",
                 "start rediacc-proxy.service",
@@ -294,7 +341,6 @@ mod tests {
                 "update rediacc-router.socket",
                 "check traefik.yml",
                 "switch to",
-                "install /etc/systemd/system/rediacc-router.socket",
                 "restart rediacc-router.socket",
                 "restart rediacc-router.service",
                 "probe Traefik",
@@ -302,19 +348,39 @@ mod tests {
         );
     }
 
+    fn place(name: &str) -> PathBuf {
+        Path::new(layout::UNIT_DIR).join(name)
+    }
+
     #[test]
-    fn a_unit_edited_by_hand_is_put_back_and_restarted() {
+    fn a_unit_that_was_replaced_by_hand_is_put_back_and_restarted() {
         let before = before();
         let mut observed = in_place(&before);
-        observed
-            .installed
-            .insert(layout::PROXY_SERVICE, b"by hand".to_vec());
+        let file = Place::File(b"by hand".to_vec());
+        observed.places.insert(place(layout::PROXY_SERVICE), file);
         check(
             &before,
             &observed,
             &[
-                "install /etc/systemd/system/rediacc-proxy.service",
+                "link /etc/systemd/system/rediacc-proxy.service",
                 "restart rediacc-proxy.service",
+                "probe Traefik",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_copy_with_the_same_content_becomes_a_link_and_nothing_restarts() {
+        let before = before();
+        let mut observed = in_place(&before);
+        let content = before.file(layout::PROXY_SERVICE).unwrap_or_default();
+        let file = Place::File(content.to_vec());
+        observed.places.insert(place(layout::PROXY_SERVICE), file);
+        check(
+            &before,
+            &observed,
+            &[
+                "link /etc/systemd/system/rediacc-proxy.service",
                 "probe Traefik",
             ],
         );
@@ -325,6 +391,9 @@ mod tests {
         let before = before();
         let mut observed = in_place(&before);
         observed.units[2] = UnitState::default();
+        observed
+            .enabled
+            .retain(|unit| *unit != layout::PROXY_SERVICE);
         check(
             &before,
             &observed,
@@ -337,21 +406,12 @@ mod tests {
     }
 
     #[test]
-    fn after_a_push_that_was_cut_off_nobody_knows_what_runs_so_everything_restarts() {
+    fn a_renet_of_somebody_else_is_left_alone() {
         let before = before();
-        let observed = Observed {
-            applied: false,
-            ..in_place(&before)
-        };
-        check(
-            &before,
-            &observed,
-            &[
-                "restart rediacc-router.socket",
-                "restart rediacc-router.service",
-                "restart rediacc-proxy.service",
-                "probe Traefik",
-            ],
-        );
+        let mut observed = in_place(&before);
+        observed
+            .places
+            .insert(layout::RENET_LINK.into(), Place::Foreign);
+        check(&before, &observed, &[]);
     }
 }

@@ -1,20 +1,27 @@
 //! What can be known before anything is changed. Everything that is wrong is said at once.
 
-use std::fs;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{TcpListener, UdpSocket};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 
 use super::generation::Generation;
 use super::{refused, systemd};
 use crate::bundle::{Bind, Bundle, Failure};
-use crate::layout;
+use crate::render::binds;
+
+/// What the machine has to offer for what was declared.
+#[derive(Debug)]
+pub(super) struct Examined {
+    /// What Traefik can listen on.
+    pub(super) binds: BTreeSet<Bind>,
+    /// What the operator should know although a push will work.
+    pub(super) warnings: Vec<String>,
+}
 
 /// Checks the machine itself: it takes root, and systemd.
 pub(super) fn machine() -> Result<(), Failure> {
     if !rustix::process::geteuid().is_root() {
-        return Err(refused("`renet infra apply` must run as root"));
+        return Err(refused("`renet infra` must run as root"));
     }
     if !systemd::is_running() {
         return Err(refused("this machine is not run by systemd")
@@ -23,14 +30,15 @@ pub(super) fn machine() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks that Traefik can listen where it shall: it ends as a whole if one address is not there
-/// or one port is taken.
-pub(super) fn binds(bundle: &Bundle, current: Option<&Generation>) -> Result<(), Failure> {
+/// Looks for everything that would make a push fail, and settles what Traefik will listen on: it
+/// ends as a whole if one address is not there or one port is taken.
+pub(super) fn examine(bundle: &Bundle, live: Option<&Generation>) -> Result<Examined, Failure> {
+    let binds = binds(&bundle.infra);
     // What the running Traefik holds is not taken by somebody else.
-    let held = current.map(Generation::binds).unwrap_or_default();
+    let held = live.map(Generation::binds).unwrap_or_default();
     let mut problems = Vec::new();
     let mut hints = Vec::new();
-    for bind in bundle.binds.difference(&held) {
+    for bind in binds.difference(&held) {
         let Err(error) = try_bind(*bind) else {
             continue;
         };
@@ -55,7 +63,10 @@ pub(super) fn binds(bundle: &Bundle, current: Option<&Generation>) -> Result<(),
         }
     }
     if problems.is_empty() {
-        return Ok(());
+        return Ok(Examined {
+            binds,
+            warnings: Vec::new(),
+        });
     }
     let failure = refused(problems.join("\n"));
     Err(if hints.is_empty() {
@@ -71,55 +82,4 @@ fn try_bind(bind: Bind) -> io::Result<()> {
     } else {
         TcpListener::bind(bind.socket()).map(drop)
     }
-}
-
-/// The Traefik to run: the pushed one, else the live generation's, else one on the machine. A dry
-/// run has not uploaded the pushed one.
-pub(super) fn traefik(
-    bundle: &Bundle,
-    current: Option<&Generation>,
-    dry_run: bool,
-) -> Result<PathBuf, Failure> {
-    if let Some(pushed) = &bundle.traefik {
-        return if dry_run || is_program(pushed) {
-            Ok(pushed.clone())
-        } else {
-            Err(refused(format!(
-                "the pushed Traefik is not at {}",
-                pushed.display()
-            )))
-        };
-    }
-    let live = current
-        .and_then(|current| current.link(layout::TRAEFIK))
-        .map(Path::to_owned);
-    let installed = ["/usr/local/bin/traefik", "/usr/bin/traefik"].map(PathBuf::from);
-    live.into_iter()
-        .chain(uploaded_traefiks())
-        .chain(installed)
-        .find(|path| is_program(path))
-        .ok_or_else(|| {
-            refused("there is no Traefik on this machine")
-                .hint("bring one: `rdc context push-infra MACHINE --traefik-binary PATH`")
-        })
-}
-
-/// The Traefiks of former pushes, the latest first.
-fn uploaded_traefiks() -> Vec<PathBuf> {
-    let folder = Path::new(layout::PROGRAMS).join(layout::TRAEFIK);
-    let Ok(entries) = fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut found: Vec<_> = entries
-        .filter_map(|entry| {
-            let path = entry.ok()?.path().join(layout::TRAEFIK);
-            Some((fs::metadata(&path).ok()?.modified().ok()?, path))
-        })
-        .collect();
-    found.sort_unstable();
-    found.into_iter().rev().map(|(_, path)| path).collect()
-}
-
-fn is_program(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }

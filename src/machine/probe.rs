@@ -1,57 +1,105 @@
-//! Whether what was started really answers.
+//! Whether what was started really serves: now, and still some seconds later.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{failed, systemd};
+use super::plan::UNITS;
+use super::systemd::{self, UnitState};
+use super::{failed, generation, sockets};
 use crate::bundle::Failure;
 use crate::layout;
 
-/// How long the two services may take from their start to their first answer.
+/// How long everything may take from its start to its first answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it has to stay as it is: a program that dies of its new settings does so by then.
+const STEADY: Duration = Duration::from_secs(2);
 /// How long between two questions.
-const INTERVAL: Duration = Duration::from_millis(50);
+const INTERVAL: Duration = Duration::from_millis(25);
 
-/// Waits until the route server and Traefik answer; the one that does not is named, with the end
-/// of its journal.
+/// Waits until both services answer and every entry point listens, and then until it has stayed
+/// so. What does not is named, with the end of its journal.
 pub(super) fn wait() -> Result<(), Failure> {
     let deadline = Instant::now() + PATIENCE;
-    wait_for(
-        layout::ROUTER_SERVICE,
-        layout::ROUTE_SERVER,
-        "/health",
-        deadline,
-    )?;
-    wait_for(
-        layout::PROXY_SERVICE,
-        layout::TRAEFIK_PING,
-        "/ping",
-        deadline,
-    )
+    let first = loop {
+        match look() {
+            Ok(states) => break states,
+            Err(problem) if Instant::now() >= deadline => return Err(problem.failure(PATIENCE)),
+            Err(_) => thread::sleep(INTERVAL),
+        }
+    };
+    // There is no event for "nothing happened": the time itself is what is waited for.
+    thread::sleep(STEADY);
+    let second = look().map_err(|problem| problem.failure(STEADY))?;
+    for (unit, (before, now)) in UNITS.into_iter().zip(first.iter().zip(&second)) {
+        if before.invocation != now.invocation {
+            let again = Problem::new(unit, "ended and was started again");
+            return Err(again.failure(STEADY));
+        }
+    }
+    Ok(())
 }
 
-fn wait_for(unit: &str, at: SocketAddr, path: &str, deadline: Instant) -> Result<(), Failure> {
-    loop {
+/// What is not as it should be, and which unit's journal may tell why.
+struct Problem {
+    unit: &'static str,
+    what: String,
+}
+
+impl Problem {
+    fn new(unit: &'static str, what: impl Into<String>) -> Self {
+        Self {
+            unit,
+            what: what.into(),
+        }
+    }
+
+    fn failure(self, after: Duration) -> Failure {
+        let Self { unit, what } = self;
+        let mut failure = failed(format!(
+            "{unit} {what}, {} s after its start",
+            after.as_secs()
+        ))
+        .hint(format!(
+            "`journalctl --unit {unit}` on the machine shows more"
+        ));
+        failure.journal = systemd::journal(unit);
+        failure
+    }
+}
+
+/// Looks at everything once.
+fn look() -> Result<[UnitState; 3], Problem> {
+    let unknown = |failure: Failure| Problem::new(layout::PROXY_SERVICE, failure.message);
+    let states = systemd::states(UNITS).map_err(unknown)?;
+    for (unit, state) in UNITS.into_iter().zip(&states) {
+        if !state.active {
+            return Err(Problem::new(unit, "does not run"));
+        }
+    }
+    for (unit, at, path) in [
+        (layout::ROUTER_SERVICE, layout::ROUTE_SERVER, "/health"),
+        (layout::PROXY_SERVICE, layout::TRAEFIK_PING, "/ping"),
+    ] {
         let answer = match status(at, path) {
-            Ok(status) if status.contains(" 200 ") => return Ok(()),
+            Ok(status) if status.contains(" 200 ") => continue,
             Ok(status) => status,
             Err(error) => error.to_string(),
         };
-        if Instant::now() >= deadline {
-            let mut failure = failed(format!(
-                "{unit} does not answer 200 at http://{at}{path} after {} s: {answer}",
-                PATIENCE.as_secs()
-            ))
-            .hint(format!(
-                "`systemctl status {unit}` on the machine shows more"
-            ));
-            failure.journal = systemd::journal(unit);
-            return Err(failure);
-        }
-        thread::sleep(INTERVAL);
+        let what = format!("does not answer 200 at http://{at}{path} ({answer})");
+        return Err(Problem::new(unit, what));
     }
+    let listening = sockets::listening().map_err(unknown)?;
+    let live = generation::live().map_err(unknown)?;
+    let binds = live.map(|live| live.generation.binds()).unwrap_or_default();
+    for bind in binds {
+        if !listening.iter().any(|socket| socket.is_of(bind)) {
+            let what = format!("does not listen on {bind}");
+            return Err(Problem::new(layout::PROXY_SERVICE, what));
+        }
+    }
+    Ok(states)
 }
 
 /// The status line of a GET on loopback.

@@ -7,12 +7,12 @@ use super::failed;
 use crate::bundle::Failure;
 
 /// What systemd says of one unit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct UnitState {
     /// It runs, or, for a socket, listens.
     pub(super) active: bool,
-    /// It starts at boot.
-    pub(super) enabled: bool,
+    /// Which start of it this is; another one after each restart, whoever asked for it.
+    pub(super) invocation: String,
 }
 
 /// Whether this machine is run by systemd.
@@ -20,21 +20,34 @@ pub(super) fn is_running() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 
-/// The states of units, in their order; one that does not exist is neither active nor enabled.
+/// The states of units, in their order; one that does not exist is not active.
 pub(super) fn states<const N: usize>(units: [&str; N]) -> Result<[UnitState; N], Failure> {
     let mut show = Command::new("systemctl");
-    show.args(["show", "--property=ActiveState,UnitFileState", "--"])
+    show.args(["show", "--property=ActiveState,InvocationID", "--"])
         .args(units);
     let text = output(&mut show)?;
     // One paragraph a unit, in the order of the question.
     let mut paragraphs = text.split("\n\n");
     Ok(units.map(|_| {
-        let lines = paragraphs.next().unwrap_or_default();
+        let paragraph = paragraphs.next().unwrap_or_default();
+        let value = |key: &str| {
+            let line = paragraph.lines().find_map(|line| line.strip_prefix(key));
+            line.unwrap_or_default()
+        };
         UnitState {
-            active: lines.lines().any(|line| line == "ActiveState=active"),
-            enabled: lines.lines().any(|line| line == "UnitFileState=enabled"),
+            active: value("ActiveState=") == "active",
+            invocation: value("InvocationID=").to_owned(),
         }
     }))
+}
+
+/// Runs a program apart from us: systemd starts it, and it outlives us.
+pub(super) fn run_apart(unit: &str, program: &Path, words: &[&str]) -> Result<(), Failure> {
+    let mut run = Command::new("systemd-run");
+    run.args(["--quiet", "--collect", "--no-block", "--unit", unit])
+        .arg(program)
+        .args(words);
+    output(&mut run).map(drop)
 }
 
 /// Runs `systemctl` with a verb and its words.

@@ -169,6 +169,7 @@ impl Delivery {
             .collect();
         let bundle = serde_json::to_vec(&self.bundle).map_err(PushError::Bundle)?;
         let mut end = None;
+        let mut release = None;
         let mut programs = BTreeSet::new();
         let exit = remote
             .run(
@@ -180,12 +181,16 @@ impl Delivery {
                     Ok(Message::Doing(step)) => observer.step(&step),
                     Ok(Message::Done(report)) => end = Some(Ok(report)),
                     Ok(Message::Failed(failure)) => end = Some(Err(failure)),
+                    Ok(Message::Lacking(lacking)) => release = Some(lacking.traefik),
                     Err(_) => {
                         programs.insert(line.to_owned());
                     }
                 },
             )
             .await?;
+        if let Some(version) = release {
+            return Err(PushError::NoTraefik { version });
+        }
         match (exit.code, end) {
             (_, Some(end)) => Ok(Launched::Ended(end)),
             (LACKING, None) => Ok(Launched::Lacking {
@@ -315,6 +320,12 @@ pub enum PushError {
         is_for: String,
         /// What the machine is.
         machine: String,
+    },
+    /// The machine lacks a release of Traefik.
+    #[error("there is no Traefik {version} on the machine")]
+    NoTraefik {
+        /// Its version.
+        version: String,
     },
     /// An uploaded program is not where it was written.
     #[error("an uploaded program was gone again before it could be run")]

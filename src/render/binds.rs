@@ -10,7 +10,7 @@ use crate::traefik::entrypoint::{Entrypoint, Family, Listener};
 
 /// The entry points of a machine, ordered: 80 and 443, the preconfigured ports unless they are
 /// off, and the listed ones; each once for each configured address family.
-pub fn binds(infra: &Infra) -> Vec<Bind> {
+pub fn binds(infra: &Infra) -> BTreeSet<Bind> {
     let listeners = listeners(infra);
     let families = families(infra);
     listeners
@@ -22,6 +22,15 @@ pub fn binds(infra: &Infra) -> Vec<Bind> {
             })
         })
         .collect()
+}
+
+/// Whether an entry point is one that nobody listed: a machine can do without it.
+pub fn is_preconfigured(infra: &Infra, listener: Listener) -> bool {
+    match listener {
+        Listener::Web | Listener::WebSecure => false,
+        Listener::Tcp(port) => !infra.tcp_ports.iter().any(|listed| listed == port),
+        Listener::Udp(port) => !infra.udp_ports.iter().any(|listed| listed == port),
+    }
 }
 
 fn listeners(infra: &Infra) -> BTreeSet<Listener> {

@@ -3,7 +3,7 @@
 
 mod binds;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use minijinja::syntax::SyntaxConfig;
@@ -17,10 +17,10 @@ use crate::context::value::{AcmeCaServer, BaseDomain};
 use crate::layout;
 use crate::traefik::entrypoint::{Entrypoint, Listener};
 
-pub use binds::binds;
+pub use binds::{binds, is_preconfigured};
 
 /// The templates, by the names of the files that they become.
-const TEMPLATES: [(&str, &str); 6] = [
+const TEMPLATES: [(&str, &str); 7] = [
     (
         layout::TRAEFIK_YML,
         include_str!("../../templates/traefik.yml"),
@@ -42,14 +42,23 @@ const TEMPLATES: [(&str, &str); 6] = [
         include_str!("../../templates/rediacc-router.socket"),
     ),
     (
+        layout::SETTLE_SERVICE,
+        include_str!("../../templates/rediacc-settle.service"),
+    ),
+    (
         layout::SYSUSERS_CONF,
         include_str!("../../templates/sysusers.conf"),
     ),
 ];
 
-/// Renders a machine's files, by their names in a generation.
-pub fn render(infra: &Infra) -> Result<BTreeMap<String, String>, RenderError> {
-    let values = Value::from(Serde(Values::of(infra)?));
+/// Renders a machine's files, by their names in a generation: what was declared, for the entry
+/// points that the machine will have, with or without a token for certificates.
+pub fn render(
+    infra: &Infra,
+    binds: &BTreeSet<Bind>,
+    has_token: bool,
+) -> Result<BTreeMap<String, String>, RenderError> {
+    let values = Value::from(Serde(Values::of(infra, binds, has_token)?));
     let environment = environment()?;
     TEMPLATES
         .into_iter()
@@ -115,6 +124,7 @@ struct Values<'a> {
     routes_url: String,
     ping_address: String,
     current: &'static str,
+    transaction: &'static str,
     dynamic_dir: &'static str,
     acme_storage: &'static str,
     router_state_dir: &'static str,
@@ -122,12 +132,11 @@ struct Values<'a> {
 }
 
 impl<'a> Values<'a> {
-    fn of(infra: &'a Infra) -> Result<Self, RenderError> {
-        let binds = binds(infra);
+    fn of(infra: &'a Infra, binds: &BTreeSet<Bind>, has_token: bool) -> Result<Self, RenderError> {
         if binds.is_empty() {
             return Err(RenderError::NoAddress);
         }
-        let acme = Acme::of(infra, &binds)?;
+        let acme = Acme::of(infra, binds, has_token)?;
         let names: Vec<String> = binds
             .iter()
             .map(|bind| bind.entrypoint.to_string())
@@ -140,7 +149,7 @@ impl<'a> Values<'a> {
                 .collect(),
             entrypoints: names.join(","),
             acme,
-            token: infra.cf_dns_token.is_some(),
+            token: has_token,
             base_domain: infra.base_domain.as_ref().map(BaseDomain::as_str),
             auto_routes: if infra.auto_routes { "on" } else { "off" },
             dynamic_ports: infra.default_ports.then(|| format!("{first}-{last}")),
@@ -148,6 +157,7 @@ impl<'a> Values<'a> {
             routes_url: format!("http://{}/routes.yaml", layout::ROUTE_SERVER),
             ping_address: layout::TRAEFIK_PING.to_string(),
             current: layout::CURRENT,
+            transaction: layout::TRANSACTION,
             dynamic_dir: layout::DYNAMIC_DIR,
             acme_storage: layout::ACME_STORAGE,
             router_state_dir: layout::ROUTER_STATE_DIR,
@@ -168,11 +178,16 @@ struct Acme<'a> {
 
 impl<'a> Acme<'a> {
     /// With a token DNS-01, with an e-mail address alone HTTP-01, with neither no resolver.
-    fn of(infra: &'a Infra, binds: &[Bind]) -> Result<Option<Self>, RenderError> {
+    fn of(
+        infra: &'a Infra,
+        binds: &BTreeSet<Bind>,
+        has_token: bool,
+    ) -> Result<Option<Self>, RenderError> {
         let Some(email) = &infra.cert_email else {
-            return match infra.cf_dns_token {
-                Some(_) => Err(RenderError::TokenWithoutEmail),
-                None => Ok(None),
+            return if has_token {
+                Err(RenderError::TokenWithoutEmail)
+            } else {
+                Ok(None)
             };
         };
         let web = binds
@@ -182,7 +197,7 @@ impl<'a> Acme<'a> {
             resolver: layout::CERT_RESOLVER,
             email: email.as_str(),
             ca_server: infra.acme_ca_server.as_ref().map(AcmeCaServer::as_str),
-            dns_challenge: infra.cf_dns_token.is_some(),
+            dns_challenge: has_token,
             http_entrypoint: web.map(|bind| bind.entrypoint.to_string()),
         }))
     }

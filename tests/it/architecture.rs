@@ -10,12 +10,15 @@ const MAY_NAME: [(&str, &[&str]); 10] = [
     ("network", &[]),
     ("layout", &[]),
     ("traefik", &["network"]),
-    ("bundle", &["traefik"]),
+    ("bundle", &["context", "traefik"]),
     ("context", &["layout", "network", "traefik"]),
     ("render", &["bundle", "context", "layout", "traefik"]),
     ("remote", &["context"]),
     ("push", &["bundle", "layout", "remote", "render"]),
-    ("machine", &["bundle", "layout", "traefik"]),
+    (
+        "machine",
+        &["bundle", "context", "layout", "render", "traefik"],
+    ),
     ("route_server", &["layout", "network", "traefik"]),
 ];
 
@@ -23,11 +26,12 @@ const MAY_NAME: [(&str, &[&str]); 10] = [
 const CLI_MUST_NOT_NAME: [&str; 2] = ["machine", "route_server"];
 
 /// These do no I/O, and know no clock and no environment.
-const PURE: [&str; 13] = [
+const PURE: [&str; 14] = [
     "src/network.rs",
     "src/layout.rs",
     "src/traefik",
     "src/render",
+    "src/machine/diff.rs",
     "src/machine/plan.rs",
     "src/route_server/index.rs",
     "src/route_server/inventory.rs",

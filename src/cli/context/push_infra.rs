@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::progress::Progress;
 use super::render_infra::{infra, unrenderable};
-use crate::bundle::{Bundle, FailureKind, Report, Step, Token};
+use crate::bundle::{Bundle, FailureKind, Report, Step, Token, TraefikSource};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
 use crate::context::value::{MachineName, TokenSource};
@@ -45,7 +45,9 @@ impl PushInfra {
 
     /// Puts together what the push brings.
     fn delivery(&self, context: &Context, infra: &Infra) -> Result<Delivery, Failure> {
-        let files = render(infra).map_err(|error| unrenderable(&self.machine, &error))?;
+        // The machine renders; what cannot be rendered is known before it is asked.
+        render(infra, &binds(infra), infra.cf_dns_token.is_some())
+            .map_err(|error| unrenderable(&self.machine, &error))?;
         let token = infra
             .cf_dns_token
             .as_ref()
@@ -60,11 +62,19 @@ impl PushInfra {
             None => None,
         };
         let bundle = Bundle {
-            files,
+            infra: Infra {
+                cf_dns_token: None,
+                ..infra.clone()
+            },
             cf_dns_token: token.map(Token),
-            binds: binds(infra).into_iter().collect(),
             renet: renet.remote_path().into(),
-            traefik: traefik.as_ref().map(|traefik| traefik.remote_path().into()),
+            traefik: match &traefik {
+                Some(traefik) => TraefikSource::Brought(traefik.remote_path().into()),
+                None => TraefikSource::Release {
+                    version: layout::TRAEFIK_VERSION.to_owned(),
+                    asked: false,
+                },
+            },
         };
         Ok(Delivery {
             bundle,
@@ -181,6 +191,7 @@ impl PushInfra {
                     FailureKind::Failed => Exit::Failed,
                     FailureKind::Locked => Exit::Locked,
                     FailureKind::Refused => Exit::Refused,
+                    FailureKind::RolledBack => Exit::RolledBack,
                 };
                 Failure {
                     exit,
@@ -233,6 +244,9 @@ impl PushInfra {
                 "name a `renet` for the machine with `rdc context create-local … --renet-path`, \
                  and a Traefik with --traefik-binary",
             ),
+            PushError::NoTraefik { .. } => Failure::caused(Exit::Refused, &error).hint(format!(
+                "bring one: `rdc context push-infra {name} --traefik-binary PATH`"
+            )),
             error => Failure::caused(Exit::Failed, &error),
         }
     }

@@ -7,7 +7,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
 use crate::context::value::MachineName;
 use crate::context::{Context, Infra};
-use crate::render::{RenderError, render};
+use crate::render::{RenderError, binds, render};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct RenderInfra {
@@ -23,7 +23,8 @@ impl RenderInfra {
     pub(crate) fn run(self, session: &Session) -> Result<Exit, Failure> {
         let context = session.load()?;
         let infra = infra(&context, &self.machine)?;
-        let files = render(infra).map_err(|error| unrenderable(&self.machine, &error))?;
+        let files = render(infra, &binds(infra), infra.cf_dns_token.is_some())
+            .map_err(|error| unrenderable(&self.machine, &error))?;
         let cannot = |error: &std::io::Error| {
             Failure::new(
                 Exit::Failed,

@@ -1,0 +1,124 @@
+//! Who listens where on this machine, as the kernel tells it in `/proc/net` (proc(5)).
+
+use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use super::failed;
+use crate::bundle::{Bind, Failure};
+
+/// The state of a listening TCP socket (`TCP_LISTEN`), and of a UDP socket without a peer
+/// (`TCP_CLOSE`), in hexadecimal.
+const LISTEN: &str = "0A";
+const UNCONNECTED: &str = "07";
+
+/// One socket that waits for clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Listening {
+    /// Whether it is a UDP socket.
+    pub(super) is_udp: bool,
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+    /// The kernel's number of it, by which its owner is found.
+    pub(super) inode: u64,
+}
+
+impl Listening {
+    /// Whether it is the socket that an entry point shall have.
+    pub(super) fn is_of(&self, bind: Bind) -> bool {
+        self.is_udp == bind.entrypoint.listener.is_udp() && self.address == bind.socket()
+    }
+}
+
+/// All sockets that wait for clients, of TCP and UDP, IPv4 and IPv6.
+pub(super) fn listening() -> Result<Vec<Listening>, Failure> {
+    let mut found = Vec::new();
+    for (table, is_udp) in [
+        ("tcp", false),
+        ("tcp6", false),
+        ("udp", true),
+        ("udp6", true),
+    ] {
+        let path = format!("/proc/net/{table}");
+        match fs::read_to_string(&path) {
+            Ok(text) => found.extend(sockets(&text, is_udp)),
+            // A kernel without IPv6 has no such table.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(format!("cannot read {path}: {error}"))),
+        }
+    }
+    Ok(found)
+}
+
+/// The waiting sockets in one of the kernel's tables.
+fn sockets(table: &str, is_udp: bool) -> Vec<Listening> {
+    let state = if is_udp { UNCONNECTED } else { LISTEN };
+    table
+        .lines()
+        .skip(1)
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            (*words.get(3)? == state).then_some(())?;
+            Some(Listening {
+                is_udp,
+                address: address(words.get(1)?)?,
+                inode: words.get(9)?.parse().ok()?,
+            })
+        })
+        .collect()
+}
+
+/// An address as the kernel writes it: 32-bit words in the machine's byte order, and the port.
+fn address(text: &str) -> Option<SocketAddr> {
+    let (host, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let mut bytes = Vec::new();
+    for word in host.as_bytes().chunks(8) {
+        let word = u32::from_str_radix(std::str::from_utf8(word).ok()?, 16).ok()?;
+        bytes.extend(word.to_ne_bytes());
+    }
+    let host: IpAddr = match <[u8; 4]>::try_from(bytes.as_slice()) {
+        Ok(v4) => Ipv4Addr::from(v4).into(),
+        Err(_) => Ipv6Addr::from(<[u8; 16]>::try_from(bytes.as_slice()).ok()?).into(),
+    };
+    Some(SocketAddr::new(host, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
+
+    #[test]
+    fn only_sockets_that_wait_are_found() {
+        let line = |local: &str, state: &str| {
+            format!(
+                "{HEAD}   0: {local} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000  0  0 12345 1 0\n"
+            )
+        };
+        for (local, state, is_udp, expected) in [
+            ("0100007F:1BC7", "0A", false, Some("127.0.0.1:7111")),
+            ("0100007F:1BC7", "01", false, None),
+            ("32CB00CB:0035", "07", true, Some("203.0.203.50:53")),
+            ("32CB00CB:0035", "01", true, None),
+            (
+                "B80D0120000000000000000001000000:01BB",
+                "0A",
+                false,
+                Some("[2001:db8::1]:443"),
+            ),
+            ("nonsense", "0A", false, None),
+        ] {
+            let found = sockets(&line(local, state), is_udp);
+            let addresses: Vec<String> = found
+                .iter()
+                .map(|socket| socket.address.to_string())
+                .collect();
+            assert_eq!(
+                addresses,
+                expected.into_iter().collect::<Vec<_>>(),
+                "{local}"
+            );
+        }
+    }
+}
