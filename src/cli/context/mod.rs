@@ -10,6 +10,7 @@ mod list;
 mod machines;
 mod progress;
 mod push_infra;
+mod remote_failure;
 mod remove;
 mod remove_machine;
 mod render_infra;

@@ -5,15 +5,16 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::progress::Progress;
+use super::remote_failure::Work;
 use super::render_infra::{infra, unrenderable};
-use crate::bundle::{Bundle, FailureKind, Report, Step, Token, TraefikSource};
+use crate::bundle::{Bundle, Report, Step, Token, TraefikSource};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
 use crate::context::value::{MachineName, TokenSource};
-use crate::context::{Context, Infra, Machine, Reach};
+use crate::context::{Context, Infra};
 use crate::layout;
-use crate::push::{Delivery, Program, ProgramError, PushError};
-use crate::remote::{ConnectCause, Remote, RemoteError};
+use crate::push::{Delivery, Program, ProgramError};
+use crate::remote::Remote;
 use crate::render::{binds, render};
 
 #[derive(clap::Args, Debug)]
@@ -90,13 +91,12 @@ impl PushInfra {
         delivery: &Delivery,
     ) -> Result<Report, Failure> {
         let machine = context.machine(&self.machine)?;
-        if machine.host_keys.is_empty() && machine.reach != Reach::Local {
-            return Err(Failure::new(
-                Exit::Unreachable,
-                format!("no host key of machine `{}` is trusted yet", self.machine),
-            )
-            .hint(format!("run `rdc context scan-keys {}`", self.machine)));
-        }
+        let work = Work {
+            verb: "push-infra",
+            name: &self.machine,
+            machine,
+        };
+        work.refuse_unknown_keys()?;
         let mut progress = Progress::new(&session.output, &self.machine.to_string());
         let push = async {
             progress.connecting();
@@ -110,13 +110,8 @@ impl PushInfra {
             done
         };
         let done = tokio::select! {
-            done = push => done.map_err(|error| self.failure(session, machine, error)),
-            _ = tokio::signal::ctrl_c() => Err(Failure::new(Exit::Interrupted, "interrupted").hint(
-                format!(
-                    "what the machine had begun it brings to an end; run `rdc context push-infra {}` again",
-                    self.machine
-                ),
-            )),
+            done = push => done.map_err(|error| work.failed(&session.output, error)),
+            _ = tokio::signal::ctrl_c() => Err(work.interrupted()),
         };
         progress.end();
         done
@@ -178,77 +173,6 @@ impl PushInfra {
             done.join("; ")
         };
         format!("{name} is up to date{generation}: {done}")
-    }
-
-    fn failure(&self, session: &Session, machine: &Machine, error: PushError) -> Failure {
-        let name = &self.machine;
-        match error {
-            PushError::Machine(failure) => {
-                for line in &failure.journal {
-                    session.output.note(&format!("  | {line}"));
-                }
-                let exit = match failure.kind {
-                    FailureKind::Failed => Exit::Failed,
-                    FailureKind::Locked => Exit::Locked,
-                    FailureKind::Refused => Exit::Refused,
-                    FailureKind::RolledBack => Exit::RolledBack,
-                };
-                Failure {
-                    exit,
-                    message: failure.message,
-                    hint: failure.hint,
-                }
-            }
-            PushError::Remote(error) => {
-                let hint = match &error {
-                    RemoteError::Connect {
-                        cause: ConnectCause::HostKey,
-                        ..
-                    } => format!(
-                        "if the machine was set up anew, run `rdc context scan-keys {name}` to see \
-                         and accept its new keys; if not, somebody may be in between"
-                    ),
-                    RemoteError::Connect {
-                        cause: ConnectCause::Login,
-                        ..
-                    } => format!(
-                        "check the user (`rdc context machines`) and that the context's key is in \
-                         its authorized_keys on `{name}`"
-                    ),
-                    RemoteError::Connect {
-                        cause: ConnectCause::Unreachable,
-                        ..
-                    } => "check the address and the port with `rdc context machines`".to_owned(),
-                    RemoteError::Lost { .. } => format!(
-                        "what the machine had begun it brings to an end; run `rdc context push-infra \
-                         {name}` again to see"
-                    ),
-                    RemoteError::Local { .. } => "check that `ssh` is installed".to_owned(),
-                };
-                Failure::caused(Exit::Unreachable, &error).hint(hint)
-            }
-            PushError::Sudo(_) => {
-                let user = match &machine.reach {
-                    Reach::Ssh { user, .. }
-                    | Reach::SshConfig {
-                        user: Some(user), ..
-                    } => user.as_str(),
-                    Reach::SshConfig { user: None, .. } | Reach::Local => "USER",
-                };
-                Failure::caused(Exit::Refused, &error).hint(format!(
-                    "log in as root, or add to /etc/sudoers.d/rediacc on the machine: \
-                     {user} ALL=(ALL) NOPASSWD: ALL"
-                ))
-            }
-            PushError::Architecture { .. } => Failure::caused(Exit::Refused, &error).hint(
-                "name a `renet` for the machine with `rdc context create-local … --renet-path`, \
-                 and a Traefik with --traefik-binary",
-            ),
-            PushError::NoTraefik { .. } => Failure::caused(Exit::Refused, &error).hint(format!(
-                "bring one: `rdc context push-infra {name} --traefik-binary PATH`"
-            )),
-            error => Failure::caused(Exit::Failed, &error),
-        }
     }
 }
 
