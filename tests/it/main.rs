@@ -21,3 +21,4 @@ mod simulated_daemon;
 mod test_machine;
 mod traefik_accepts;
 mod traefik_provider;
+mod transaction;

@@ -88,14 +88,22 @@ impl Rdc {
 
     /// Starts a command beside others; its output is not read.
     pub(crate) fn spawn(&self, arguments: &[String]) -> std::process::Child {
-        std::process::Command::new(program())
-            .args(arguments)
-            .env("XDG_CONFIG_HOME", self.path("config"))
-            .stdin(Stdio::null())
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        self.process(&arguments)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("rdc starts")
+    }
+
+    /// A command to be started beside others.
+    pub(crate) fn process(&self, arguments: &[&str]) -> std::process::Command {
+        let mut command = std::process::Command::new(program());
+        command
+            .args(arguments)
+            .env("XDG_CONFIG_HOME", self.path("config"))
+            .stdin(Stdio::null());
+        command
     }
 }
 

@@ -22,6 +22,11 @@ impl TestMachine {
         Self::boot(role, &["--daemons", daemons])
     }
 
+    /// Boots a machine without anything in it.
+    pub(crate) fn bare(role: &str) -> Self {
+        Self::boot(role, &[])
+    }
+
     fn boot(role: &str, options: &[&str]) -> Self {
         // Several test runs may share one host.
         let name = format!("{role}{}", std::process::id());
@@ -53,7 +58,8 @@ impl TestMachine {
 
     /// The same, with something on its standard input.
     pub(crate) fn run_with_input(&self, words: &[&str], input: &str) -> String {
-        let mut child = Self::command(&["run"], &self.name, words)
+        let mut child = self
+            .command(words)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -69,6 +75,16 @@ impl TestMachine {
         String::from_utf8(output.stdout).expect("text")
     }
 
+    /// A command on the machine as root, to be run.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        Self::script_command(&["run"], &self.name, words)
+    }
+
+    /// Boots the machine again, without any warning.
+    pub(crate) fn reboot(&self) {
+        self.script(&["reboot"], &["--hard"]);
+    }
+
     /// Runs the docker client against a daemon.
     pub(crate) fn docker(&self, network_id: u32, words: &[&str]) -> String {
         stdout_of(&mut self.docker_command(network_id, words))
@@ -79,7 +95,7 @@ impl TestMachine {
         let id = network_id.to_string();
         let mut all = vec![id.as_str()];
         all.extend(words);
-        Self::command(&["docker"], &self.name, &all)
+        Self::script_command(&["docker"], &self.name, &all)
     }
 
     /// Starts or stops a daemon.
@@ -88,10 +104,10 @@ impl TestMachine {
     }
 
     fn script(&self, command: &[&str], words: &[&str]) -> String {
-        stdout_of(&mut Self::command(command, &self.name, words))
+        stdout_of(&mut Self::script_command(command, &self.name, words))
     }
 
-    fn command(command: &[&str], name: &str, words: &[&str]) -> Command {
+    fn script_command(command: &[&str], name: &str, words: &[&str]) -> Command {
         let mut script = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/machine"));
         script
             .args(command)
@@ -108,7 +124,7 @@ impl Drop for TestMachine {
         if std::thread::panicking() {
             for unit in ["rediacc-router.service", "rediacc-proxy.service"] {
                 let journal = ["journalctl", "--no-pager", "--lines=40", "--unit", unit];
-                let _ = Self::command(&["run"], &self.name, &journal).status();
+                let _ = self.command(&journal).status();
             }
         }
         self.script(&["down"], &[]);
