@@ -226,8 +226,12 @@ pub(super) fn keep_staged(number: u32) -> Result<(), Failure> {
 
 /// Makes a generation the live one by one rename.
 pub(super) fn switch(number: u32) -> Result<(), Failure> {
-    let target = Path::new("generations").join(number.to_string());
-    files::link(Path::new(layout::CURRENT), &target)
+    files::link(Path::new(layout::CURRENT), &link_target(number))
+}
+
+/// Where `current` points when a generation is the live one.
+pub(super) fn link_target(number: u32) -> PathBuf {
+    Path::new("generations").join(number.to_string())
 }
 
 /// Removes a generation that did not come up.

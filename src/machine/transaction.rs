@@ -24,6 +24,8 @@ use crate::layout;
 
 /// There when a transaction goes back.
 const BACK: &str = "/etc/rediacc/.transaction-back";
+/// What `current` was before the swap: to go back takes one rename, and no room on the disk.
+const FORMER: &str = "/etc/rediacc/.former";
 
 /// Who hears what is being done.
 pub(super) type Tell<'a> = &'a mut dyn FnMut(&Message);
@@ -76,6 +78,9 @@ impl Transaction {
     pub(super) fn begin(self, renet: &Path) -> Result<Begun, Failure> {
         let json = serde_json::to_vec(&self)
             .map_err(|error| failed(format!("cannot note the transaction: {error}")))?;
+        if let Some(number) = self.from {
+            files::link(Path::new(FORMER), &generation::link_target(number))?;
+        }
         files::write(mark(), &json, 0o600)?;
         let begun = self.held()?;
         let unit = format!("rediacc-guard-{}", std::process::id());
@@ -215,11 +220,14 @@ impl Begun {
     }
 
     fn go_back(self) -> Result<(), Failure> {
-        files::write(Path::new(BACK), b"", 0o600)?;
+        // Without it, on a full disk, whoever found us killed would try the new generation again.
+        let _ = files::write(Path::new(BACK), b"", 0o600);
         let Transaction { from, .. } = self.transaction;
         match from {
             Some(number) => {
-                generation::switch(number)?;
+                if generation::live_number()? != Some(number) {
+                    files::rename(Path::new(FORMER), Path::new(layout::CURRENT))?;
+                }
                 bring_up(
                     |unit, state| {
                         let before = self.transaction.restart.get(unit);
@@ -240,8 +248,8 @@ impl Begun {
             generation::discard(to)?;
         }
         generation::discard_staged()?;
-        // In this order: a mark alone is brought to its end again, a `back` alone means nothing.
-        for path in [layout::TRANSACTION, BACK] {
+        // In this order: a mark alone is brought to its end again, the others alone mean nothing.
+        for path in [layout::TRANSACTION, BACK, FORMER] {
             remove(Path::new(path))?;
         }
         match live {

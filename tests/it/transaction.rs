@@ -17,6 +17,9 @@ use crate::test_machine::TestMachine;
 /// How long anything may take that has no event to wait for. Nothing is judged by it.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A Traefik that serves and then dies.
+const IN_A_MOMENT: &str = "\"$real\" \"$@\" & sleep 1; kill -9 $!; exit 1";
+
 #[test]
 fn a_push_that_does_not_come_up_is_taken_back() {
     let machine = Pushed::up("back");
@@ -101,6 +104,40 @@ fn a_push_that_is_killed_at_any_step_ends_in_one_generation_and_the_next_heals_i
         machine.shell("test ! -e /etc/rediacc/generations/.staging");
         step += 1;
     }
+}
+
+#[test]
+fn a_full_disk_changes_nothing_and_does_not_keep_a_push_from_going_back() {
+    let machine = Pushed::up("full");
+    machine.shell(
+        "cp -a /etc/rediacc /tmp/copy && mount -t tmpfs -o size=4m,mode=0755 tmpfs /etc/rediacc && \
+         cp -a /tmp/copy/. /etc/rediacc/",
+    );
+    let before = machine.state();
+    let fill = "dd if=/dev/zero of=/etc/rediacc/fill bs=4k 2>/dev/null; test -s /etc/rediacc/fill";
+
+    machine.shell(fill);
+    let (code, messages) = machine.apply(&machine.bundle(2526), &[]).end();
+    assert!(code == 1 || code == 6, "{code}: {messages:#?}");
+    machine.shell("rm /etc/rediacc/fill");
+    assert_eq!(machine.state(), before);
+    machine.is_whole();
+
+    let traefik = machine.traefik_that("in-a-moment", IN_A_MOMENT);
+    let bundle = Bundle {
+        traefik: TraefikSource::Brought(traefik.into()),
+        ..machine.bundle(2526)
+    };
+    let mut push = machine.apply(&bundle, &[]);
+    while push.next().is_some_and(
+        |message| !matches!(message, Message::Doing(step) if step.to_string().starts_with("restart")),
+    ) {}
+    machine.shell(fill);
+    let (code, messages) = push.end();
+    assert_eq!(code, 7, "{messages:#?}");
+    machine.shell("rm /etc/rediacc/fill");
+    assert_eq!(machine.state(), before);
+    machine.is_whole();
 }
 
 #[test]
