@@ -16,6 +16,7 @@ use crate::context::Infra;
 use crate::context::value::{AcmeCaServer, BaseDomain};
 use crate::layout;
 use crate::traefik::entrypoint::{Entrypoint, Listener};
+use crate::traefik::resolver::Challenge;
 
 pub use binds::{binds, is_preconfigured};
 
@@ -166,13 +167,20 @@ impl<'a> Values<'a> {
     }
 }
 
-/// The certificate resolver, as the template sees it.
+/// How certificates are obtained, as the templates see it.
 #[derive(Debug, Serialize)]
 struct Acme<'a> {
     resolver: &'static str,
+    challenge: String,
     email: &'a str,
     ca_server: Option<&'a str>,
-    dns_challenge: bool,
+    resolvers: Vec<Resolver>,
+}
+
+/// One certificate resolver: with an entry point it is HTTP-01 there, without one DNS-01.
+#[derive(Debug, Serialize)]
+struct Resolver {
+    name: String,
     http_entrypoint: Option<String>,
 }
 
@@ -190,16 +198,46 @@ impl<'a> Acme<'a> {
                 Ok(None)
             };
         };
-        let web = binds
-            .iter()
-            .find(|bind| bind.entrypoint.listener == Listener::Web);
+        let (challenge, resolvers) = if has_token {
+            (Challenge::Dns01, vec![Resolver::by_dns()])
+        } else {
+            (Challenge::Http01, Resolver::by_http(binds))
+        };
         Ok(Some(Self {
             resolver: layout::CERT_RESOLVER,
+            challenge: challenge.to_string(),
             email: email.as_str(),
             ca_server: infra.acme_ca_server.as_ref().map(AcmeCaServer::as_str),
-            dns_challenge: has_token,
-            http_entrypoint: web.map(|bind| bind.entrypoint.to_string()),
+            resolvers,
         }))
+    }
+}
+
+impl Resolver {
+    fn by_dns() -> Self {
+        Self {
+            name: layout::CERT_RESOLVER.to_owned(),
+            http_entrypoint: None,
+        }
+    }
+
+    /// One for each address family. The CA may ask either, IPv6 first, and Traefik answers on the
+    /// entry points that some resolver names, a single one each. Routers use the first resolver;
+    /// the other is there for its entry point.
+    fn by_http(binds: &BTreeSet<Bind>) -> Vec<Self> {
+        let webs = binds
+            .iter()
+            .map(|bind| bind.entrypoint)
+            .filter(|entrypoint| entrypoint.listener == Listener::Web);
+        webs.enumerate()
+            .map(|(index, web)| Self {
+                name: match index {
+                    0 => layout::CERT_RESOLVER.to_owned(),
+                    _ => format!("{}-on-{web}", layout::CERT_RESOLVER),
+                },
+                http_entrypoint: Some(web.to_string()),
+            })
+            .collect()
     }
 }
 

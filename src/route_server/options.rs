@@ -12,6 +12,7 @@ use super::routes::RouteSettings;
 use crate::layout;
 use crate::network::NetworkId;
 use crate::traefik::entrypoint::Entrypoint;
+use crate::traefik::resolver::{CertResolver, Challenge};
 
 /// The arguments of `renet route-server`.
 #[derive(Clone, Debug, Args)]
@@ -65,6 +66,15 @@ pub struct Options {
     #[arg(long, env = "REDIACC_CERT_RESOLVER", value_name = "NAME")]
     pub cert_resolver: Option<String>,
 
+    /// How that resolver proves a name, dns-01 or http-01: only dns-01 can prove a wildcard
+    #[arg(
+        long,
+        env = "REDIACC_CERT_CHALLENGE",
+        value_name = "CHALLENGE",
+        default_value = "dns-01"
+    )]
+    pub cert_challenge: Challenge,
+
     /// Whether containers without traefik.enable get a route
     #[arg(
         long,
@@ -110,7 +120,10 @@ impl Options {
         RouteSettings {
             base_domain: given(self.base_domain.as_deref()),
             entrypoints: self.entrypoints.iter().copied().collect(),
-            cert_resolver: given(self.cert_resolver.as_deref()),
+            cert_resolver: given(self.cert_resolver.as_deref()).map(|name| CertResolver {
+                name,
+                challenge: self.cert_challenge,
+            }),
             auto_routes: self.auto_routes == Switch::On,
             allow_internal: self.allow_internal,
             trusted_repositories: self.trusted_repositories.iter().copied().collect(),

@@ -1,8 +1,10 @@
-//! Traefik's vocabulary: entry points, the dynamic configuration's model, and labels → model.
+//! Traefik's vocabulary: entry points, certificate resolvers, the dynamic configuration's model, and
+//! labels → model.
 //!
 //! Pure: nothing here does I/O, and nothing here knows of Docker or of a machine.
 
 pub mod dynamic;
 pub mod entrypoint;
 pub mod labels;
+pub mod resolver;
 pub mod rule;

@@ -10,6 +10,7 @@ use crate::route_server::inventory::inventory;
 use crate::route_server::listing::listing;
 use crate::route_server::ports::{PortTable, SavedPorts, Standing};
 use crate::route_server::routes::{RouteSettings, named_ports, port_claims, routes};
+use crate::traefik::resolver::{CertResolver, Challenge};
 
 const APP: [(&str, &str); 3] = [
     ("rediacc.service_name", "app"),
@@ -265,7 +266,10 @@ impl Machine {
                 entrypoints: ["web", "websecure", "tcp-10000"]
                     .map(|name| name.parse().expect("a name"))
                     .into(),
-                cert_resolver: Some("letsencrypt".to_owned()),
+                cert_resolver: Some(CertResolver {
+                    name: "letsencrypt".to_owned(),
+                    challenge: Challenge::Dns01,
+                }),
                 auto_routes: true,
                 ..RouteSettings::default()
             },

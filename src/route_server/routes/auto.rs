@@ -4,7 +4,7 @@
 use super::linked::{DefaultRule, default_name};
 use super::reach::Reach;
 use super::target::Target;
-use super::{Container, Problem, RouteSettings, SERVICE_NAME, entrypoints};
+use super::{Container, Problem, RouteSettings, SERVICE_NAME, entrypoints, resolver_name};
 use crate::network::NetworkId;
 use crate::traefik::dynamic::{
     Domain, DynamicConfig, LoadBalancer, Router, RouterTls, Server, Servers, Service, Switch,
@@ -135,14 +135,18 @@ impl<'s> Host<'s> {
         format!("Host(`{}.{}`)", self.name, self.base_domain)
     }
 
-    /// One wildcard certificate for all: a hundred services cost one.
+    /// One wildcard certificate for all: a hundred services cost one. Where none can be had, each
+    /// service has its own.
     fn tls(&self, settings: &RouteSettings) -> Switch<RouterTls> {
+        let resolver = settings.cert_resolver.as_ref();
+        let wildcard = resolver.is_some_and(|resolver| resolver.challenge.proves_wildcards());
+        let domain = wildcard.then(|| Domain {
+            main: Some(self.base_domain.to_owned()),
+            sans: vec![format!("*.{}", self.base_domain)],
+        });
         Switch::On(RouterTls {
-            cert_resolver: settings.cert_resolver.clone(),
-            domains: vec![Domain {
-                main: Some(self.base_domain.to_owned()),
-                sans: vec![format!("*.{}", self.base_domain)],
-            }],
+            cert_resolver: resolver_name(settings),
+            domains: domain.into_iter().collect(),
             ..RouterTls::default()
         })
     }

@@ -1,6 +1,6 @@
 //! Which entry points a router listens on: those its labels name, as far as this machine has them.
 
-use super::{Problem, RouteSettings};
+use super::{Problem, RouteSettings, resolver_name};
 use crate::traefik::dynamic::{DynamicConfig, RouterTls, Switch};
 use crate::traefik::entrypoint::{Entrypoint, Family, Listener};
 
@@ -12,12 +12,13 @@ pub(super) fn assign(config: &mut DynamicConfig, settings: &RouteSettings) -> Re
     for (name, router) in &mut config.http.routers {
         let label = format!("traefik.http.routers.{name}.entrypoints");
         if named(&router.entry_points).next().is_none() {
-            let (entrypoints, secure) = default_web(settings, true)?;
+            let wants_tls = settings.cert_resolver.is_some() || router.tls.on().is_some();
+            let (entrypoints, secure) = default_web(settings, wants_tls)?;
             router.entry_points = entrypoints;
             // The labels did not choose HTTPS, so they cannot be expected to ask for TLS.
             if secure && router.tls.on().is_none() {
                 router.tls = Switch::On(RouterTls {
-                    cert_resolver: settings.cert_resolver.clone(),
+                    cert_resolver: resolver_name(settings),
                     ..RouterTls::default()
                 });
             }

@@ -16,6 +16,7 @@
 //! container that has it.
 
 mod auto;
+mod certificates;
 pub mod claims;
 pub mod document;
 mod dynamic;
@@ -48,6 +49,7 @@ use crate::network::NetworkId;
 use crate::traefik::dynamic::DynamicConfig;
 use crate::traefik::entrypoint::Entrypoint;
 use crate::traefik::labels::{self, LabelError};
+use crate::traefik::resolver::CertResolver;
 
 pub use dynamic::{named_ports, port_claims};
 pub use merge::merge;
@@ -68,8 +70,8 @@ pub struct RouteSettings {
     pub base_domain: Option<String>,
     /// The entry points that Traefik has.
     pub entrypoints: BTreeSet<Entrypoint>,
-    /// The certificate resolver of auto routes; without one they are plain HTTP.
-    pub cert_resolver: Option<String>,
+    /// The certificate resolver that Traefik has; without one auto routes are plain HTTP.
+    pub cert_resolver: Option<CertResolver>,
     /// Whether containers without `traefik.enable` get a route.
     pub auto_routes: bool,
     /// Whether labels may refer to what other providers define, `api@internal` among them.
@@ -298,7 +300,7 @@ struct Derivation {
     network_id: Option<NetworkId>,
     auto: bool,
     config: DynamicConfig,
-    /// Those that cost a router and not the container.
+    /// Those that cost a router, or a part of one, and not the container.
     problems: Vec<Problem>,
 }
 
@@ -327,6 +329,8 @@ fn derive(
             derivation.problems.extend(unreadable);
             guard::check(&config, reach)?;
             entrypoints::assign(&mut config, settings)?;
+            let unobtainable = certificates::check(&mut config, settings);
+            derivation.problems.extend(unobtainable);
             derivation.config = owned::own(config, network_id, settings)?;
         }
         None => {
@@ -359,6 +363,12 @@ fn network_id(
         .hint("start the container with `renet compose` in its own repository")),
         _ => Ok(Some(labelled)),
     }
+}
+
+/// The machine's resolver, as routers name it.
+fn resolver_name(settings: &RouteSettings) -> Option<String> {
+    let resolver = settings.cert_resolver.as_ref();
+    resolver.map(|resolver| resolver.name.clone())
 }
 
 /// What is wrong with a container, before it is said which container that is.

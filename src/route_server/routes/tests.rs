@@ -15,6 +15,7 @@ use crate::route_server::container::{Address, Condition, Container, DaemonContai
 use crate::route_server::ports::{PortTable, SavedPorts, Standing};
 use crate::traefik::dynamic::to_yaml;
 use crate::traefik::entrypoint::{Entrypoint, Family, Listener};
+use crate::traefik::resolver::CertResolver;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,6 +31,7 @@ struct Given {
 struct Machine {
     base_domain: Option<String>,
     cert_resolver: Option<String>,
+    cert_challenge: String,
     auto_routes: bool,
     allow_internal: bool,
     trusted: Vec<NetworkId>,
@@ -43,6 +45,7 @@ impl Default for Machine {
         Self {
             base_domain: Some("example.com".to_owned()),
             cert_resolver: Some("letsencrypt".to_owned()),
+            cert_challenge: "dns-01".to_owned(),
             auto_routes: true,
             allow_internal: false,
             trusted: Vec::new(),
@@ -180,7 +183,10 @@ fn settings(machine: &Machine) -> RouteSettings {
     RouteSettings {
         base_domain: machine.base_domain.clone(),
         entrypoints,
-        cert_resolver: machine.cert_resolver.clone(),
+        cert_resolver: machine.cert_resolver.clone().map(|name| CertResolver {
+            name,
+            challenge: machine.cert_challenge.parse().expect("a challenge"),
+        }),
         auto_routes: machine.auto_routes,
         allow_internal: machine.allow_internal,
         trusted_repositories: machine.trusted.iter().copied().collect(),
