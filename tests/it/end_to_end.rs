@@ -143,7 +143,7 @@ fn renet_runs_where_there_is_no_libc(machine: &TestMachine) {
 }
 
 /// Two repositories with a service of the same name each, and one with labels of its own.
-fn run_containers(machine: &TestMachine) {
+pub(crate) fn run_containers(machine: &TestMachine) {
     for (id, ip) in [(2816, "127.0.11.2"), (2880, "127.0.11.66")] {
         let page = format!("echo app of {id} >/www/index.html; exec httpd -f -p {ip}:8080 -h /www");
         let labels = [
@@ -208,14 +208,20 @@ fn run_containers(machine: &TestMachine) {
     }
 }
 
-fn traefik_labels(labels: &[&str]) -> Vec<String> {
+pub(crate) fn traefik_labels(labels: &[&str]) -> Vec<String> {
     labels
         .iter()
         .map(|label| format!("traefik.{label}"))
         .collect()
 }
 
-fn run_container(machine: &TestMachine, id: u32, name: &str, labels: &[String], words: &[&str]) {
+pub(crate) fn run_container(
+    machine: &TestMachine,
+    id: u32,
+    name: &str,
+    labels: &[String],
+    words: &[&str],
+) {
     let mut all = vec!["run", "--detach", "--name", name, "--network", "host"];
     all.extend(["--volume", "/:/machine:ro"]);
     for label in labels {
@@ -474,7 +480,7 @@ fn echoed_by_udp(at: &str) -> Option<()> {
 }
 
 /// Asks until there is an answer, and says how long it took.
-fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> (T, Duration) {
+pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> (T, Duration) {
     let start = Instant::now();
     loop {
         if let Some(answer) = ask() {
@@ -487,14 +493,14 @@ fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> (T, Duration
 }
 
 /// What an HTTP server said.
-struct Reply {
-    status: u16,
-    head: String,
-    body: String,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Reply {
-    fn is_ok(&self) -> bool {
+    pub(crate) fn is_ok(&self) -> bool {
         self.status == 200
     }
 }
@@ -504,7 +510,12 @@ fn curl(machine: &TestMachine, url: &str, options: &[&str]) -> Option<Reply> {
 }
 
 /// Asks a machine by the name in a URL; none where there is no valid certificate or no answer.
-fn curl_to(machine: &TestMachine, address: &str, url: &str, options: &[&str]) -> Option<Reply> {
+pub(crate) fn curl_to(
+    machine: &TestMachine,
+    address: &str,
+    url: &str,
+    options: &[&str],
+) -> Option<Reply> {
     let address = if address.contains(':') {
         format!("[{address}]")
     } else {

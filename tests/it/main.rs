@@ -22,3 +22,4 @@ mod test_machine;
 mod traefik_accepts;
 mod traefik_provider;
 mod transaction;
+mod without_cloudflare;
