@@ -4,7 +4,8 @@
 //!
 //! ```text
 //!   cli ─► push ─► render ─► context ─► traefik          (rdc, on the workstation)
-//!            └───► remote
+//!            ├───► remote
+//!            └───► release ─► context
 //!   route_server ─► traefik                              (renet, on the machine)
 //!   machine ─► render ─► context ─► traefik
 //! ```
@@ -12,7 +13,8 @@
 //! `causes`, `network` and `layout` are leaves; `bundle`, which names `context`, is the wire between
 //! the two programs. `traefik`, `render`, `push::plan`,
 //! `route_server::routes`, `route_server::ports` and `route_server::index` are pure: no tokio, no
-//! files, no clock, no environment. Only `remote` starts `ssh`; only `route_server::docker` opens a Docker socket.
+//! files, no clock, no environment. Only `remote` starts `ssh`; only `release` asks the internet; only
+//! `route_server::docker` opens a Docker socket.
 //! `tests/it/architecture.rs` asserts these directions.
 
 mod causes;
@@ -30,6 +32,8 @@ pub mod layout;
 pub mod render;
 
 pub mod remote;
+
+pub mod release;
 
 pub mod push;
 

@@ -13,6 +13,22 @@ pub struct TraefikVersion(String);
 
 text_value!(TraefikVersion);
 
+impl TraefikVersion {
+    /// The oldest Traefik that reads what is rendered for it.
+    pub const OLDEST: &str = "3.7.12";
+
+    /// Whether it reads what is rendered for it.
+    pub fn is_supported(&self) -> bool {
+        numbers(&self.0) >= numbers(Self::OLDEST)
+    }
+}
+
+/// The three numbers of a version.
+fn numbers(version: &str) -> Vec<u32> {
+    let release = version.split('-').next().unwrap_or_default();
+    release.split('.').flat_map(str::parse).collect()
+}
+
 impl FromStr for TraefikVersion {
     type Err = InvalidValue;
 
@@ -57,6 +73,22 @@ impl FromStr for TraefikVersion {
 mod tests {
     use super::super::check;
     use super::*;
+
+    #[test]
+    fn an_older_traefik_is_not_supported() {
+        for (version, expected) in [
+            ("3.7.12", true),
+            ("3.7.15", true),
+            ("3.8.0-rc.1", true),
+            ("3.10.0", true),
+            ("3.7.11", false),
+            ("3.7.9", false),
+            ("3.6.20", false),
+        ] {
+            let version: TraefikVersion = version.parse().expect("a version");
+            assert_eq!(version.is_supported(), expected, "{version}");
+        }
+    }
 
     #[test]
     fn a_version_has_three_numbers_and_is_of_traefik_3() {
