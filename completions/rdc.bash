@@ -520,12 +520,16 @@ _rdc() {
             return 0
             ;;
         rdc__subcmd__context__subcmd__push__subcmd__infra)
-            opts="-q -v -h -V --dry-run --traefik-binary --context --json --quiet --verbose --color --help --version"
+            opts="-q -v -h -V --dry-run --traefik-version --traefik-binary --context --json --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --traefik-version)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --traefik-binary)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -9,12 +9,17 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
 pub enum Step {
+    /// Download a release of Traefik to the workstation: its part too.
+    Download {
+        /// Its version.
+        version: String,
+    },
     /// Upload a program: the workstation's part.
     Upload {
         /// Where it comes to lie.
         path: PathBuf,
-        /// Its size.
-        bytes: u64,
+        /// Its size; not known before it is downloaded.
+        bytes: Option<u64>,
     },
     /// Write a file of the generation that the former one lacks.
     Create {
@@ -78,13 +83,15 @@ pub enum Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Download { version } => {
+                write!(f, "download Traefik {version} to this workstation")
+            }
             Self::Upload { path, bytes } => {
-                write!(
-                    f,
-                    "upload   {} ({:.1} MiB)",
-                    path.display(),
-                    *bytes as f64 / 1_048_576.0
-                )
+                write!(f, "upload   {}", path.display())?;
+                match bytes {
+                    Some(bytes) => write!(f, " ({:.1} MiB)", *bytes as f64 / 1_048_576.0),
+                    None => Ok(()),
+                }
             }
             Self::Create { file } => write!(f, "create   {file}"),
             Self::Update { file } => write!(f, "update   {file}"),

@@ -147,7 +147,10 @@ impl Work<'_> {
                 // The transaction's part, which sees for itself what is due.
                 Step::Enable { .. } | Step::Start { .. } | Step::Probe => {}
                 // The workstation's part, and another command's.
-                Step::Upload { .. } | Step::Stop { .. } | Step::Delete { .. } => {}
+                Step::Download { .. }
+                | Step::Upload { .. }
+                | Step::Stop { .. }
+                | Step::Delete { .. } => {}
             }
         }
         let Some(number) = switch else {

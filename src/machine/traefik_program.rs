@@ -3,10 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use super::generation::Generation;
 use super::{Ending, refused};
 use crate::bundle::{Lacking, TraefikSource};
+use crate::context::value::TraefikVersion;
 use crate::layout;
 
 /// The Traefik to run: the one that the push brought, the release that was asked for, or, where
@@ -17,12 +19,12 @@ pub(super) fn choose(
     live: Option<&Generation>,
     dry_run: bool,
 ) -> Result<PathBuf, Ending> {
-    let version = match source {
+    let (version, asked) = match source {
         TraefikSource::Brought(path) if dry_run || is_program(path) => return Ok(path.clone()),
         TraefikSource::Brought(path) => {
             return Err(refused(format!("the pushed Traefik is not at {}", path.display())).into());
         }
-        TraefikSource::Release { version, .. } => version,
+        TraefikSource::Release { version, asked } => (version, *asked),
     };
     let release = Path::new(layout::PROGRAMS)
         .join(layout::TRAEFIK)
@@ -32,16 +34,52 @@ pub(super) fn choose(
         .and_then(|live| live.link(layout::TRAEFIK))
         .map(Path::to_owned);
     let installed = ["/usr/local/bin/traefik", "/usr/bin/traefik"].map(PathBuf::from);
-    live.into_iter()
-        .chain([release])
-        .chain(uploaded_traefiks())
-        .chain(installed)
-        .find(|path| is_program(path))
-        .ok_or_else(|| {
-            Ending::Lacking(Lacking {
-                traefik: version.clone(),
+    let found = if asked {
+        let others = live.into_iter().chain(uploaded_traefiks()).chain(installed);
+        // Its own place tells a release's version; of another program only itself can.
+        let is_it =
+            |path: &PathBuf| version_of(path).is_some_and(|found| found.as_str() == version);
+        [release]
+            .into_iter()
+            .find(|path| is_program(path))
+            .or_else(|| others.filter(|path| is_program(path)).find(is_it))
+    } else {
+        // What pushes brought was checked by them; what others installed may be too old.
+        let is_usable = |path: &PathBuf| version_of(path).is_some_and(|it| it.is_supported());
+        live.into_iter()
+            .chain([release])
+            .chain(uploaded_traefiks())
+            .find(|path| is_program(path))
+            .or_else(|| {
+                installed
+                    .into_iter()
+                    .filter(|path| is_program(path))
+                    .find(is_usable)
             })
+    };
+    found.ok_or_else(|| {
+        Ending::Lacking(Lacking {
+            traefik: version.clone(),
         })
+    })
+}
+
+/// The version that a Traefik says of itself.
+fn version_of(path: &Path) -> Option<TraefikVersion> {
+    let output = Command::new(path)
+        .arg("version")
+        .env_clear()
+        .output()
+        .ok()?;
+    said_version(&String::from_utf8_lossy(&output.stdout))
+}
+
+/// The version in what `traefik version` prints.
+fn said_version(text: &str) -> Option<TraefikVersion> {
+    let version = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Version:"))?;
+    version.parse().ok()
 }
 
 /// The Traefiks of former pushes, the latest first.
@@ -62,4 +100,24 @@ fn uploaded_traefiks() -> Vec<PathBuf> {
 
 fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_traefik_tells_its_version() {
+        for (text, expected) in [
+            ("Version:      3.7.15\nCodename:     x\n", Some("3.7.15")),
+            ("Version:      v3.8.0-rc.1\n", Some("3.8.0-rc.1")),
+            ("Usage: traefik\n", None),
+        ] {
+            assert_eq!(
+                said_version(text).as_ref().map(TraefikVersion::as_str),
+                expected,
+                "{text}"
+            );
+        }
+    }
 }

@@ -1,73 +1,78 @@
 //! A program that a push brings: a local file, known by its content.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
 use crate::bundle::Step;
+use crate::context::value::TraefikVersion;
 use crate::layout;
+use crate::release::{Architecture, Checksum};
 
 /// How many digits of the content's hash name its folder on the machine.
 const FOLDER_DIGITS: usize = 16;
+/// How many bytes tell what a program runs on.
+const HEAD_BYTES: u64 = 20;
 
 /// A local program, by its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     name: &'static str,
+    /// The folder's name on the machine.
+    folder: String,
     local: PathBuf,
-    sha256: String,
+    sum: Checksum,
     bytes: u64,
-    architecture: &'static str,
+    architecture: Architecture,
 }
 
 impl Program {
-    /// Reads a program: an ELF file of an architecture that we know.
+    /// Reads a program: an ELF file of an architecture that we know. On the machine, another
+    /// content is another path.
     pub fn read(name: &'static str, local: &Path) -> Result<Self, ProgramError> {
-        let cannot = |error| ProgramError::Read {
+        let read = || -> io::Result<(Vec<u8>, u64, Checksum)> {
+            let mut head = Vec::new();
+            let file = File::open(local)?;
+            (&file).take(HEAD_BYTES).read_to_end(&mut head)?;
+            let bytes = file.metadata()?.len();
+            Ok((head, bytes, Checksum::of(File::open(local)?)?))
+        };
+        let (head, bytes, sum) = read().map_err(|error| ProgramError::Read {
             path: local.to_owned(),
             error,
-        };
-        let mut file = File::open(local).map_err(cannot)?;
-        let mut hash = Sha256::new();
-        let mut head = Vec::new();
-        let mut buffer = vec![0; 1 << 20];
-        let mut bytes = 0;
-        loop {
-            let count = file.read(&mut buffer).map_err(cannot)?;
-            if count == 0 {
-                break;
-            }
-            if head.is_empty() {
-                head.extend_from_slice(&buffer[..count.min(20)]);
-            }
-            hash.update(&buffer[..count]);
-            bytes += count as u64;
-        }
-        let Some(architecture) = architecture(&head) else {
+        })?;
+        let Some(architecture) = Architecture::of_program(&head) else {
             return Err(ProgramError::NotAProgram {
                 path: local.to_owned(),
             });
         };
-        let sha256 = hash
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Ok(Self {
             name,
+            folder: sum.to_string()[..FOLDER_DIGITS].to_owned(),
             local: local.to_owned(),
-            sha256,
+            sum,
             bytes,
             architecture,
         })
     }
 
-    /// Where it lies on the machine: another content is another path.
+    /// Reads a release of Traefik, which lies on the machine under its version.
+    pub fn release(version: &TraefikVersion, local: &Path) -> Result<Self, ProgramError> {
+        Ok(Self {
+            folder: version.to_string(),
+            ..Self::read(layout::TRAEFIK, local)?
+        })
+    }
+
+    /// Where it lies on the machine.
     pub fn remote_path(&self) -> String {
-        let folder = &self.sha256[..FOLDER_DIGITS];
-        format!("{}/{}/{folder}/{}", layout::PROGRAMS, self.name, self.name)
+        let Self { name, folder, .. } = self;
+        format!("{}/{name}/{folder}/{name}", layout::PROGRAMS)
+    }
+
+    /// Where it lies on the machine as far as it has come.
+    pub(super) fn part_path(&self) -> String {
+        format!("{}/{}/.part-{}", layout::PROGRAMS, self.name, self.sum)
     }
 
     /// The local file.
@@ -75,13 +80,18 @@ impl Program {
         &self.local
     }
 
-    /// Its content's SHA-256, in hexadecimal.
-    pub fn sha256(&self) -> &str {
-        &self.sha256
+    /// Its content's SHA-256.
+    pub fn sum(&self) -> Checksum {
+        self.sum
     }
 
-    /// What it runs on, as `uname -m` says it.
-    pub fn architecture(&self) -> &'static str {
+    /// Its size.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What it runs on.
+    pub fn architecture(&self) -> Architecture {
         self.architecture
     }
 
@@ -89,33 +99,21 @@ impl Program {
     pub fn upload_step(&self) -> Step {
         Step::Upload {
             path: self.remote_path().into(),
-            bytes: self.bytes,
+            bytes: Some(self.bytes),
         }
-    }
-
-    /// Opens it to be sent.
-    pub(super) async fn open(&self) -> Result<tokio::fs::File, ProgramError> {
-        tokio::fs::File::open(&self.local)
-            .await
-            .map_err(|error| ProgramError::Read {
-                path: self.local.clone(),
-                error,
-            })
     }
 }
 
-/// Which machine a program is for, by its first 20 bytes: the magic number, the class, the byte
-/// order, and at 18 the machine (System V ABI, ELF header).
-fn architecture(head: &[u8]) -> Option<&'static str> {
-    const ELF_64_BIT_LITTLE_ENDIAN: &[u8] = b"\x7fELF\x02\x01";
-    if !head.starts_with(ELF_64_BIT_LITTLE_ENDIAN) {
-        return None;
-    }
-    match u16::from_le_bytes([*head.get(18)?, *head.get(19)?]) {
-        0x3E => Some("x86_64"),
-        0xB7 => Some("aarch64"),
-        _ => None,
-    }
+/// Where a release of Traefik lies on a machine.
+pub(super) fn release_path(version: &TraefikVersion) -> PathBuf {
+    [
+        layout::PROGRAMS,
+        layout::TRAEFIK,
+        version.as_str(),
+        layout::TRAEFIK,
+    ]
+    .iter()
+    .collect()
 }
 
 /// Why a program cannot be brought.
@@ -143,31 +141,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_elf_header_tells_the_architecture() {
-        let header = |class: u8, machine: u8| {
-            let mut head = vec![0x7f, b'E', b'L', b'F', class, 1];
-            head.resize(18, 0);
-            head.extend([machine, 0]);
-            head
-        };
-        for (head, expected) in [
-            (header(2, 0x3E), Some("x86_64")),
-            (header(2, 0xB7), Some("aarch64")),
-            (header(1, 0x3E), None),
-            (header(2, 0x08), None),
-            (header(2, 0x3E)[..18].to_vec(), None),
-            (b"#!/bin/sh\nexec traefik \"$@\"\n".to_vec(), None),
-            (Vec::new(), None),
-        ] {
-            assert_eq!(architecture(&head), expected, "{head:?}");
-        }
-    }
-
-    #[test]
-    fn another_content_is_another_path() {
+    fn another_content_is_another_path_and_a_release_lies_under_its_version() {
         let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("program");
         let path_of = |content: &[u8]| {
-            let file = folder.path().join("program");
             std::fs::write(&file, content).expect("a written file");
             Program::read("renet", &file)
                 .expect("a program")
@@ -181,5 +158,13 @@ mod tests {
         elf.push(2);
         assert_ne!(first, path_of(&elf));
         assert!(first.starts_with("/usr/lib/rediacc/renet/") && first.ends_with("/renet"));
+
+        let version = "3.7.15".parse().expect("a version");
+        let release = Program::release(&version, &file).expect("a program");
+        assert_eq!(
+            release.remote_path(),
+            "/usr/lib/rediacc/traefik/3.7.15/traefik"
+        );
+        assert_eq!(release_path(&version), Path::new(&release.remote_path()));
     }
 }

@@ -8,6 +8,7 @@ mod infra_table;
 mod interview;
 mod list;
 mod machines;
+mod programs;
 mod progress;
 mod push_infra;
 mod remote_failure;

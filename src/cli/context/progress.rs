@@ -3,11 +3,12 @@
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 use crate::bundle::Step;
 use crate::cli::output::Output;
 use crate::push::Observer;
+use crate::release;
 
 /// How often the spinner turns.
 const TICK: Duration = Duration::from_millis(100);
@@ -39,24 +40,51 @@ impl<'a> Progress<'a> {
         self.bar.set_message(format!("{}: connect", self.machine));
     }
 
+    /// Shows bytes of a whole from now on, if the whole is known.
+    fn count(&self, bytes: Option<u64>) {
+        self.bar.set_position(0);
+        match bytes {
+            Some(bytes) => {
+                self.bar.set_style(bytes_of_all());
+                self.bar.set_length(bytes);
+            }
+            None => self.bar.set_style(bytes_so_far()),
+        }
+    }
+
     /// Takes the display off the terminal.
     pub(super) fn end(&self) {
         self.bar.finish_and_clear();
     }
 }
 
+impl release::Observer for Progress<'_> {
+    fn downloading(&mut self, url: &str, bytes: Option<u64>) {
+        self.count(bytes);
+        let what = format!("{}: download {url}", self.machine);
+        self.bar.suspend(|| self.output.detail(&what));
+    }
+
+    fn received(&mut self, bytes: u64) {
+        self.bar.set_position(bytes);
+    }
+}
+
 impl Observer for Progress<'_> {
     fn step(&mut self, step: &Step) {
-        if let Step::Upload { bytes, .. } = step {
-            self.bar.set_style(uploads());
-            self.bar.set_length(*bytes);
-            self.bar.set_position(0);
-        } else {
-            self.bar.set_style(steps());
+        match step {
+            Step::Upload { bytes, .. } => self.count(*bytes),
+            _ => self.bar.set_style(steps()),
         }
         self.bar.set_message(format!("{}: {step}", self.machine));
         self.bar
             .suspend(|| self.output.detail(&format!("{}: {step}", self.machine)));
+    }
+
+    fn resumed(&mut self, bytes: u64) {
+        let already = HumanBytes(bytes);
+        let what = format!("{}: {already} of it are there already", self.machine);
+        self.bar.suspend(|| self.output.detail(&what));
     }
 
     fn sent(&mut self, bytes: u64) {
@@ -68,7 +96,12 @@ fn steps() -> ProgressStyle {
     ProgressStyle::with_template("{spinner} {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-fn uploads() -> ProgressStyle {
+fn bytes_so_far() -> ProgressStyle {
+    ProgressStyle::with_template("{spinner} {msg} {bytes}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn bytes_of_all() -> ProgressStyle {
     ProgressStyle::with_template("{spinner} {msg} {bar:24} {bytes}/{total_bytes} {eta}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -1,19 +1,17 @@
 //! `rdc context push-infra`: brings what was declared to a machine.
 
-use std::path::{Path, PathBuf};
-
 use anyhow::Context as _;
 
+use super::programs::{self, TraefikOptions};
 use super::progress::Progress;
 use super::remote_failure::Work;
 use super::render_infra::{infra, unrenderable};
-use crate::bundle::{Bundle, Report, Step, Token, TraefikSource};
+use crate::bundle::{Bundle, Report, Step, Token};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
 use crate::context::value::{MachineName, TokenSource};
 use crate::context::{Context, Infra};
-use crate::layout;
-use crate::push::{Delivery, Program, ProgramError};
+use crate::push::Delivery;
 use crate::remote::Remote;
 use crate::render::{binds, render};
 
@@ -25,9 +23,8 @@ pub(crate) struct PushInfra {
     /// Print what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// The Traefik to bring; without it the machine goes on with the one it has
-    #[arg(long, value_name = "PATH")]
-    traefik_binary: Option<PathBuf>,
+    #[command(flatten)]
+    traefik: TraefikOptions,
 }
 
 impl PushInfra {
@@ -54,14 +51,9 @@ impl PushInfra {
             .as_ref()
             .map(TokenSource::resolve)
             .transpose()?;
-        let renet = Program::read(layout::RENET, &renet_path(context)?)
-            .map_err(|error| no_renet(&error))?;
-        let traefik = match &self.traefik_binary {
-            Some(path) => Some(Program::read(layout::TRAEFIK, path).map_err(|error| {
-                Failure::caused(Exit::Invalid, &error).hint("give --traefik-binary a Traefik")
-            })?),
-            None => None,
-        };
+        let renets = programs::renets(context)?;
+        let renet = programs::renet(&renets)?;
+        let traefik = self.traefik.program()?;
         let bundle = Bundle {
             infra: Infra {
                 cf_dns_token: None,
@@ -69,18 +61,14 @@ impl PushInfra {
             },
             cf_dns_token: token.map(Token),
             renet: renet.remote_path().into(),
-            traefik: match &traefik {
-                Some(traefik) => TraefikSource::Brought(traefik.remote_path().into()),
-                None => TraefikSource::Release {
-                    version: layout::TRAEFIK_VERSION.to_owned(),
-                    asked: false,
-                },
-            },
+            traefik: self.traefik.source(traefik.as_ref(), infra)?,
         };
         Ok(Delivery {
             bundle,
             renet,
+            renets,
             traefik,
+            releases: programs::releases()?,
         })
     }
 
@@ -174,19 +162,4 @@ impl PushInfra {
         };
         format!("{name} is up to date{generation}: {done}")
     }
-}
-
-/// The `renet` to bring: the context's, else the one beside `rdc`.
-fn renet_path(context: &Context) -> Result<PathBuf, Failure> {
-    if let Some(path) = &context.renet_path {
-        return Ok(path.clone());
-    }
-    let own = std::env::current_exe().context("cannot tell where `rdc` is")?;
-    Ok(own.parent().unwrap_or(Path::new("/")).join(layout::RENET))
-}
-
-fn no_renet(error: &ProgramError) -> Failure {
-    Failure::caused(Exit::Failed, error).hint(
-        "`renet` belongs beside `rdc`; or name one with `rdc context create-local … --renet-path`",
-    )
 }

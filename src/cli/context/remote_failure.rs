@@ -1,6 +1,7 @@
 //! What a command that works on a machine tells when it fails there: the exit code, the message,
 //! and the command or the setting that mends it.
 
+use super::programs;
 use crate::bundle::FailureKind;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::Output;
@@ -74,15 +75,7 @@ impl Work<'_> {
                      {user} ALL=(ALL) NOPASSWD: ALL"
                 ))
             }
-            PushError::Architecture { .. } => Failure::caused(Exit::Refused, &error).hint(
-                "name a `renet` for the machine with `rdc context create-local … --renet-path`, \
-                 and a Traefik with --traefik-binary",
-            ),
-            PushError::NoTraefik { .. } => Failure::caused(Exit::Refused, &error).hint(format!(
-                "bring one: `rdc context push-infra {} --traefik-binary PATH`",
-                self.name
-            )),
-            error => Failure::caused(Exit::Failed, &error),
+            error => programs::failure(&error),
         }
     }
 
