@@ -6,7 +6,11 @@ use std::process::ExitCode;
 use crate::context::store::StoreError;
 use crate::context::token::TokenError;
 use crate::context::value::{InvalidValue, MachineName};
-use crate::remote::ScanError;
+use crate::remote::{ScanError, WayError};
+
+/// What mends a way through another host.
+pub(crate) const BETWEEN: &str = "log in to the host in between by hand once, as `ProxyJump` of ~/.ssh/config \
+     names it: `ssh` has to know its host key, and ask nothing";
 
 /// The ways in which `rdc` ends: its exit codes, and the `code` of an error in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -171,17 +175,26 @@ impl From<TokenError> for Failure {
     }
 }
 
-impl From<ScanError> for Failure {
-    fn from(error: ScanError) -> Self {
+impl From<WayError> for Failure {
+    fn from(error: WayError) -> Self {
         match &error {
-            ScanError::Unreachable { .. } => Self::caused(Exit::Unreachable, &error)
-                .hint("check the address, and that SSH listens there"),
-            ScanError::Configuration { destination, .. } => {
+            WayError::Configuration { destination, .. } => {
                 Self::caused(Exit::Invalid, &error).hint(format!("run `ssh -G {destination}`"))
             }
-            ScanError::Program { .. } => {
+            WayError::Program { .. } => {
                 Self::caused(Exit::Failed, &error).hint("install the OpenSSH client")
             }
+        }
+    }
+}
+
+impl From<ScanError> for Failure {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Unreachable { .. } => Self::caused(Exit::Unreachable, &error)
+                .hint("check the address, and that SSH listens there"),
+            ScanError::Between { .. } => Self::caused(Exit::Unreachable, &error).hint(BETWEEN),
+            ScanError::Way(error) => error.into(),
             ScanError::Folder(_) => Self::caused(Exit::Failed, &error),
         }
     }

@@ -13,11 +13,13 @@ mod session;
 mod table;
 
 use std::ffi::OsString;
+use std::io;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, ColorChoice, CommandFactory as _, FromArgMatches as _};
 use clap::{Parser, Subcommand, ValueEnum};
+use tracing_subscriber::EnvFilter;
 
 use crate::context::value::ContextName;
 use failure::{Exit, Failure};
@@ -102,6 +104,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         global.verbose,
         global.color,
     );
+    if global.verbose > 1 {
+        tell_everything();
+    }
     let done = Session::new(output, global.context).and_then(|session| match command {
         Command::Context(command) => command.run(&session),
         Command::Completions(command) => command.run(),
@@ -114,6 +119,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// Prints what the modules tell of their work, as commands on a machine and their times.
+fn tell_everything() {
+    let own = EnvFilter::new("rediacc=debug");
+    // It fails where there is one already, which then tells.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(own)
+        .with_writer(io::stderr)
+        .without_time()
+        .with_target(false)
+        .with_level(false)
+        .with_ansi(false)
+        .try_init();
 }
 
 /// The command line as clap knows it, for completions and manual pages.

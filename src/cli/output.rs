@@ -101,9 +101,10 @@ impl Output {
         }
     }
 
-    /// Whether somebody may want to watch how it goes on.
+    /// Whether somebody may want to watch how it goes on. Who wants to be told everything gets
+    /// lines, which a moving one would overwrite.
     pub(crate) fn animates(&self) -> bool {
-        !self.quiet && self.format == Format::Human
+        !self.quiet && self.verbosity < 2 && self.format == Format::Human
     }
 
     /// Whether results are JSON.

@@ -65,7 +65,9 @@ pub enum PushError {
 
 impl PushError {
     pub(super) fn remote(stderr: String) -> Self {
-        if stderr.starts_with("sudo:") {
+        // `sudo` that refuses, and a shell that does not find it.
+        let of_sudo = |line: &str| line.starts_with("sudo:") || line.contains("sudo: not found");
+        if stderr.lines().any(of_sudo) {
             Self::Sudo(stderr)
         } else {
             Self::Command(if stderr.is_empty() {

@@ -1,31 +1,33 @@
 //! One machine over the system's `ssh`: its configuration, agent, keys and jump hosts work because
 //! it is the operator's own program. The only place that starts `ssh`.
+//!
+//! What goes on is told by `tracing`, for `-vv`: commands and times, never what is sent.
 
-mod files;
+mod command;
+mod connection;
+mod error;
 mod host_keys;
+mod key;
+mod way;
 
 use std::io;
-use std::num::NonZeroUsize;
-use std::path::Path;
-use std::process::ExitStatus;
-use std::time::Duration;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
-use openssh::{ControlPersist, KnownHosts, Session, SessionBuilder, Stdio};
-use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use openssh::Session;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::pipe;
 
 use crate::causes::with_causes;
-use crate::context::value::{HostKey, MachineName};
+use crate::context::value::MachineName;
 use crate::context::{Machine, Reach};
+use command::Preamble;
 
+pub use error::{ConnectCause, KeyProblem, RemoteError};
 pub use host_keys::{ScanError, scan as scan_host_keys};
+pub use way::{WayError, login_user};
 
-/// How long a machine may take until it has let us in, jump hosts included.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
-/// How often a quiet connection is asked whether it still lives; three silences end it.
-const ALIVE_INTERVAL: Duration = Duration::from_secs(5);
-/// How long `ssh` keeps the connection if we are killed before we can close it.
-const ORPHAN_SECONDS: NonZeroUsize = NonZeroUsize::new(60).expect("60 is not zero");
 /// How much of a remote program's standard error is kept.
 const STDERR_LIMIT: u64 = 64 * 1024;
 /// How many bytes are sent between two reports of progress.
@@ -42,11 +44,14 @@ pub struct Remote {
 enum Link {
     /// The machine is this very workstation.
     Local,
-    Ssh {
-        session: Session,
-        /// The control socket and the known hosts; they go with the connection.
-        _folder: TempDir,
-    },
+    Ssh(Connection),
+}
+
+/// A connection that is up, and what its `ssh` logs.
+#[derive(Debug)]
+struct Connection {
+    session: Session,
+    log: PathBuf,
 }
 
 impl Remote {
@@ -56,9 +61,14 @@ impl Remote {
         machine: &Machine,
         key: &Path,
     ) -> Result<Self, RemoteError> {
-        let link = match &machine.reach {
+        let link = match machine.reach {
             Reach::Local => Link::Local,
-            reach => connect(name, reach, &machine.host_keys, key).await?,
+            _ => {
+                let folder = connection::open(name.as_str(), machine, key).await?;
+                let log = connection::log(folder.path());
+                let session = Session::new_native_mux(folder);
+                Link::Ssh(Connection { session, log })
+            }
         };
         Ok(Self {
             link,
@@ -76,181 +86,211 @@ impl Remote {
         sent: &mut dyn FnMut(u64),
         line: &mut dyn FnMut(&str),
     ) -> Result<Exit, RemoteError> {
-        let mut command_words = vec!["-c", script, "sh"];
-        command_words.extend(words);
-        let lost = |error: &dyn std::error::Error| RemoteError::Lost {
-            name: self.name.clone(),
-            detail: chain(error),
+        let started = Instant::now();
+        tracing::debug!("{}: runs a command: {}", self.name, words.join(" "));
+        let mut preamble = Preamble::default();
+        let mut own_line = |text: &str| {
+            if preamble.is_over(text) {
+                line(text);
+            }
         };
-        match &self.link {
-            Link::Local => {
-                let mut child = tokio::process::Command::new("sh")
-                    .args(command_words)
-                    .stdin(std::process::Stdio::piped())
-                    .stdout(std::process::Stdio::piped())
-                    .stderr(std::process::Stdio::piped())
-                    .spawn()
-                    .map_err(|error| lost(&error))?;
-                let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-                let stderr = converse(pipes, input, sent, line).await;
-                let stderr = stderr.map_err(|error| lost(&error))?;
-                let status = child.wait().await.map_err(|error| lost(&error))?;
-                Exit::of(status, stderr).map_err(|error| lost(&error))
-            }
-            Link::Ssh { session, .. } => {
-                let mut child = session
-                    .command("sh")
-                    .args(command_words)
-                    .stdin(Stdio::piped())
-                    .stdout(Stdio::piped())
-                    .stderr(Stdio::piped())
-                    .spawn()
-                    .await
-                    .map_err(|error| lost(&error))?;
-                let pipes = (
-                    child.stdin().take(),
-                    child.stdout().take(),
-                    child.stderr().take(),
-                );
-                let stderr = converse(pipes, input, sent, line).await;
-                let stderr = stderr.map_err(|error| lost(&error))?;
-                let status = child.wait().await.map_err(|error| lost(&error))?;
-                Exit::of(status, stderr).map_err(|error| lost(&error))
-            }
+        let command = command::line(script, words);
+        let ended = self.converse(&command, input, sent, &mut own_line).await;
+        tracing::debug!("{}: it ended after {:.2?}", self.name, started.elapsed());
+        let (code, stderr) = ended.map_err(|error| self.lost(&error))?;
+        if !preamble.ended() {
+            return Err(self.no_shell(&preamble, &stderr));
         }
+        Ok(Exit {
+            code,
+            stderr: command::own_stderr(&stderr).to_owned(),
+        })
     }
 
     /// Closes the connection. Without it, dropping does the same in the background.
     pub async fn close(self) {
-        if let Link::Ssh { session, _folder } = self.link {
+        if let Link::Ssh(Connection { session, .. }) = self.link {
             // What was to be done is done: a connection that is gone already is closed enough.
             let _ = session.close().await;
         }
     }
-}
 
-async fn connect(
-    name: &MachineName,
-    reach: &Reach,
-    host_keys: &[HostKey],
-    key: &Path,
-) -> Result<Link, RemoteError> {
-    let name = name.to_string();
-    let local = |error| RemoteError::Local {
-        name: name.clone(),
-        error,
-    };
-    let folder = tempfile::Builder::new()
-        .prefix("rdc-")
-        .tempdir()
-        .map_err(local)?;
-    let known_hosts = folder.path().join("known_hosts");
-    std::fs::write(&known_hosts, files::known_hosts(host_keys)).map_err(local)?;
+    /// Runs a command line to its end, and answers its exit code and standard error.
+    async fn converse(
+        &self,
+        command: &str,
+        input: impl AsyncRead + Unpin,
+        sent: &mut dyn FnMut(u64),
+        line: &mut dyn FnMut(&str),
+    ) -> Result<(i32, String), openssh::Error> {
+        let (pipes, theirs) = Pipes::new().map_err(openssh::Error::ChildIo)?;
+        let child = self.link.spawn(command, theirs).await?;
+        let stderr = pipes
+            .converse(input, sent, line)
+            .await
+            .map_err(openssh::Error::ChildIo)?;
+        Ok((child.exit_code().await?, stderr))
+    }
 
-    let mut builder = SessionBuilder::default();
-    builder
-        .control_directory(folder.path())
-        .control_persist(ControlPersist::IdleFor(ORPHAN_SECONDS))
-        .known_hosts_check(KnownHosts::Strict)
-        .user_known_hosts_file(&known_hosts)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .server_alive_interval(ALIVE_INTERVAL)
-        .keyfile(key);
-    let destination = match reach {
-        Reach::Local => "localhost".to_owned(),
-        Reach::Ssh { host, user, port } => {
-            builder.user(user.to_string()).port(*port);
-            host.to_string()
+    fn lost(&self, error: &openssh::Error) -> RemoteError {
+        // What the waiting `ssh` noticed says more than that it is gone.
+        let logged = match &self.link {
+            Link::Local => String::new(),
+            Link::Ssh(Connection { log, .. }) => connection::read(log),
+        };
+        let noticed = logged
+            .lines()
+            .map(str::trim)
+            .rfind(|line| !line.is_empty() && !line.starts_with("Authenticated to"));
+        RemoteError::Lost {
+            name: self.name.clone(),
+            detail: match noticed {
+                Some(line) => line.to_owned(),
+                None => with_causes(error),
+            },
         }
-        Reach::SshConfig {
-            alias,
-            host,
-            user,
-            port,
-        } => {
-            if let Some(user) = user {
-                builder.user(user.to_string());
-            }
-            if let Some(port) = port {
-                builder.port(*port);
-            }
-            if let Some(host) = host {
-                let config = folder.path().join("config");
-                std::fs::write(&config, files::config(host)).map_err(local)?;
-                builder.config_file(&config);
-            }
-            alias.to_string()
+    }
+
+    fn no_shell(&self, preamble: &Preamble, stderr: &str) -> RemoteError {
+        let said = format!("{} {stderr}", preamble.said());
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        RemoteError::NoShell {
+            name: self.name.clone(),
+            said: if said.is_empty() {
+                "it says nothing".to_owned()
+            } else {
+                said
+            },
         }
-    };
-    // `ssh`'s own time-out begins anew behind a jump host.
-    match tokio::time::timeout(CONNECT_TIMEOUT * 2, builder.connect_mux(destination)).await {
-        Ok(Ok(session)) => Ok(Link::Ssh {
-            session,
-            _folder: folder,
-        }),
-        Ok(Err(error)) => Err(RemoteError::connect(name, &error)),
-        Err(_) => Err(RemoteError::Connect {
-            name,
-            cause: ConnectCause::Unreachable,
-            detail: "it did not answer in time".to_owned(),
-        }),
     }
 }
 
-/// Feeds a program and hears it out, at the same time, since either side may wait for the other.
-/// Answers what it said on standard error.
-async fn converse(
-    pipes: (
-        Option<impl AsyncWrite + Unpin>,
-        Option<impl AsyncRead + Unpin>,
-        Option<impl AsyncRead + Unpin>,
-    ),
-    mut input: impl AsyncRead + Unpin,
-    sent: &mut dyn FnMut(u64),
-    line: &mut dyn FnMut(&str),
-) -> io::Result<String> {
-    let (Some(mut stdin), Some(stdout), Some(mut stderr)) = pipes else {
-        return Err(io::Error::other("the program has no pipes"));
-    };
-    let feed = async {
-        let mut buffer = vec![0; CHUNK];
-        let mut total = 0;
-        loop {
-            let count = input.read(&mut buffer).await?;
-            if count == 0 {
-                break;
-            }
-            match stdin.write_all(&buffer[..count]).await {
-                Ok(()) => {}
-                // A program that has read enough, or has ended: its exit tells the rest.
-                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
-                Err(error) => return Err(error),
-            }
-            total += count as u64;
-            sent(total);
+impl Link {
+    async fn spawn(
+        &self,
+        command: &str,
+        [stdin, stdout, stderr]: [OwnedFd; 3],
+    ) -> Result<Child<'_>, openssh::Error> {
+        match self {
+            Self::Local => tokio::process::Command::new("sh")
+                .args(["-c", command])
+                .stdin(stdin)
+                .stdout(stdout)
+                .stderr(stderr)
+                .spawn()
+                .map(Child::Local)
+                .map_err(openssh::Error::ChildIo),
+            Self::Ssh(Connection { session, .. }) => session
+                .raw_command(command)
+                .stdin(stdin)
+                .stdout(stdout)
+                .stderr(stderr)
+                .spawn()
+                .await
+                .map(Child::Ssh),
         }
-        drop(stdin);
-        Ok(())
-    };
-    let listen = async {
-        let mut lines = BufReader::new(stdout).lines();
-        while let Some(text) = lines.next_line().await? {
-            line(&text);
-        }
-        Ok(())
-    };
-    let collect = async {
-        let mut text = Vec::new();
-        (&mut stderr)
-            .take(STDERR_LIMIT)
-            .read_to_end(&mut text)
-            .await?;
-        // The rest is read all the same, or the program would wait for us.
-        tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await?;
-        Ok(String::from_utf8_lossy(&text).trim().to_owned())
-    };
-    let ((), (), stderr) = tokio::try_join!(feed, listen, collect)?;
-    Ok(stderr)
+    }
+}
+
+/// A program under way.
+enum Child<'a> {
+    Local(tokio::process::Child),
+    Ssh(openssh::Child<&'a Session>),
+}
+
+impl Child<'_> {
+    async fn exit_code(self) -> Result<i32, openssh::Error> {
+        // What a shell answers that does not find the command to run.
+        const NOT_FOUND: i32 = 127;
+        let status = match self {
+            Self::Local(mut child) => child.wait().await.map_err(openssh::Error::ChildIo)?,
+            Self::Ssh(child) => match child.wait().await {
+                Err(openssh::Error::Remote(_)) => return Ok(NOT_FOUND),
+                status => status?,
+            },
+        };
+        // Over SSH, the end by a signal and that of the connection look alike.
+        status.code().ok_or(openssh::Error::RemoteProcessTerminated)
+    }
+}
+
+/// Our ends of a program's three pipes.
+struct Pipes {
+    stdin: pipe::Sender,
+    stdout: pipe::Receiver,
+    stderr: pipe::Receiver,
+}
+
+impl Pipes {
+    /// Our ends, and the program's: standard input, output and error.
+    fn new() -> io::Result<(Self, [OwnedFd; 3])> {
+        let (stdin, to_stdin) = io::pipe()?;
+        let (from_stdout, stdout) = io::pipe()?;
+        let (from_stderr, stderr) = io::pipe()?;
+        let ours = Self {
+            stdin: pipe::Sender::from_owned_fd(to_stdin.into())?,
+            stdout: pipe::Receiver::from_owned_fd(from_stdout.into())?,
+            stderr: pipe::Receiver::from_owned_fd(from_stderr.into())?,
+        };
+        Ok((ours, [stdin.into(), stdout.into(), stderr.into()]))
+    }
+
+    /// Feeds a program and hears it out, at the same time, since either side may wait for the
+    /// other. Answers what it said on standard error.
+    async fn converse(
+        self,
+        mut input: impl AsyncRead + Unpin,
+        sent: &mut dyn FnMut(u64),
+        line: &mut dyn FnMut(&str),
+    ) -> io::Result<String> {
+        let Self {
+            mut stdin,
+            stdout,
+            mut stderr,
+        } = self;
+        let feed = async {
+            let mut buffer = vec![0; CHUNK];
+            let mut total = 0;
+            loop {
+                let count = input.read(&mut buffer).await?;
+                if count == 0 {
+                    break;
+                }
+                match stdin.write_all(&buffer[..count]).await {
+                    Ok(()) => {}
+                    // A program that has read enough, or has ended: its exit tells the rest.
+                    Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+                    Err(error) => return Err(error),
+                }
+                total += count as u64;
+                sent(total);
+            }
+            drop(stdin);
+            Ok(())
+        };
+        let listen = async {
+            let mut stdout = BufReader::new(stdout);
+            let mut bytes = Vec::new();
+            // Not `lines()`: what a login prints before our own need not be UTF-8.
+            while stdout.read_until(b'\n', &mut bytes).await? > 0 {
+                line(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']));
+                bytes.clear();
+            }
+            Ok(())
+        };
+        let collect = async {
+            let mut text = Vec::new();
+            (&mut stderr)
+                .take(STDERR_LIMIT)
+                .read_to_end(&mut text)
+                .await?;
+            // The rest is read all the same, or the program would wait for us.
+            tokio::io::copy(&mut stderr, &mut tokio::io::sink()).await?;
+            Ok(String::from_utf8_lossy(&text).into_owned())
+        };
+        let ((), (), stderr) = tokio::try_join!(feed, listen, collect)?;
+        Ok(stderr)
+    }
 }
 
 /// How a remote program ended.
@@ -260,97 +300,4 @@ pub struct Exit {
     pub code: i32,
     /// What it said on standard error.
     pub stderr: String,
-}
-
-impl Exit {
-    fn of(status: ExitStatus, stderr: String) -> io::Result<Self> {
-        match status.code() {
-            Some(code) => Ok(Self { code, stderr }),
-            None => Err(io::Error::other(
-                "the program on the machine was ended by a signal",
-            )),
-        }
-    }
-}
-
-/// Why nothing could be done on a machine.
-#[derive(Debug, thiserror::Error)]
-pub enum RemoteError {
-    /// The workstation's own part failed.
-    #[error("cannot prepare the connection to machine `{name}`")]
-    Local {
-        /// The machine.
-        name: String,
-        /// What failed.
-        #[source]
-        error: io::Error,
-    },
-    /// It could not be reached, or did not let us in.
-    #[error("cannot connect to machine `{name}`: {detail}")]
-    Connect {
-        /// The machine.
-        name: String,
-        /// Which layer refused.
-        cause: ConnectCause,
-        /// What `ssh` said.
-        detail: String,
-    },
-    /// The connection broke.
-    #[error("the connection to machine `{name}` was lost: {detail}")]
-    Lost {
-        /// The machine.
-        name: String,
-        /// What was noticed.
-        detail: String,
-    },
-}
-
-/// Which layer refused a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectCause {
-    /// Nobody answers at the address.
-    Unreachable,
-    /// The host key is not one of the context's.
-    HostKey,
-    /// The login was refused.
-    Login,
-}
-
-impl RemoteError {
-    fn connect(name: String, error: &openssh::Error) -> Self {
-        // What `ssh` said stands behind the library's own sentence.
-        let said = match error {
-            openssh::Error::Connect(source) => one_line(&source.to_string()),
-            error => chain(error),
-        };
-        let is = |signs: &[&str]| signs.iter().any(|sign| said.contains(sign));
-        let (cause, detail) = if is(&["Host key verification failed", "host key is known for"]) {
-            let shown = said
-                .split_whitespace()
-                .find(|word| word.starts_with("SHA256:"));
-            let shown = shown.map_or(String::new(), |key| {
-                format!(", it showed {}", key.trim_end_matches('.'))
-            });
-            let detail = format!("its host key is not one that the context trusts{shown}");
-            (ConnectCause::HostKey, detail)
-        } else if is(&["Permission denied", "Too many authentication failures"]) {
-            (ConnectCause::Login, said)
-        } else {
-            (ConnectCause::Unreachable, said)
-        };
-        Self::Connect {
-            name,
-            cause,
-            detail,
-        }
-    }
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    one_line(&with_causes(error))
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,16 +1,14 @@
 //! The main job on a real machine: a context, a push, and containers that answer from the network.
 //! Real sshd, systemd, dockerd, Traefik and Pebble; only Cloudflare is a stand-in.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::rdc::{Answer, Rdc};
-use crate::test_machine::{TestMachine, stdout_of};
+use crate::secret_search;
+use crate::test_machine::TestMachine;
+use crate::workstation::Workstation;
 
 /// How long anything may take that has no event to wait for. Nothing is judged by it: what takes
 /// longer has not happened.
@@ -22,7 +20,7 @@ const TOKEN: &str = "cfT0ken-of-the-end-to-end-test-9f3a1c";
 #[test]
 fn two_commands_make_a_machine_serve_its_containers_with_certificates() {
     let machine = TestMachine::up("e2e", "2816,2880");
-    let workstation = Workstation::new();
+    let workstation = Workstation::new(&[TOKEN]);
     declare(&workstation, &machine);
 
     let traefik = ["--traefik-binary", machine.env("TRAEFIK")];
@@ -48,7 +46,8 @@ fn two_commands_make_a_machine_serve_its_containers_with_certificates() {
 
     a_second_push_restarts_nothing(&workstation, &machine);
     a_new_port_restarts_and_opens(&workstation, &machine);
-    the_token_is_nowhere(&workstation, &machine);
+    secret_search::on_machine(TOKEN, &machine);
+    secret_search::on_workstation(TOKEN, &workstation);
 }
 
 fn declare(workstation: &Workstation, machine: &TestMachine) {
@@ -383,81 +382,6 @@ fn start_times(machine: &TestMachine) -> String {
     machine.run(&[&["systemctl", "show", property][..], &units].concat())
 }
 
-fn the_token_is_nowhere(workstation: &Workstation, machine: &TestMachine) {
-    // It is passed on standard input here too, or the search would find itself.
-    let files = "grep -rlZaF -f - /etc /usr/lib/rediacc /usr/local /var/lib /var/tmp /var/log /run \
-                 /tmp /root /home 2>/dev/null | xargs -0r stat -c '%a %n'";
-    let found = machine.run_with_input(&["sh", "-c", files], TOKEN);
-    assert!(
-        found.contains("/cf-dns-token"),
-        "the search finds nothing: {found:?}"
-    );
-    let open: Vec<_> = found
-        .lines()
-        .filter(|line| !line.split(' ').next().is_some_and(is_private))
-        .collect();
-    assert_eq!(
-        open,
-        Vec::<&str>::new(),
-        "others can read the token on the machine"
-    );
-
-    let processes = "exec 3<&0; cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null \
-                     | grep -caF -f /dev/fd/3 || true";
-    assert_eq!(
-        machine
-            .run_with_input(&["sh", "-c", processes], TOKEN)
-            .trim(),
-        "0"
-    );
-    let journal =
-        "exec 3<&0; journalctl --no-pager --output=export | grep -caF -f /dev/fd/3 || true";
-    assert_eq!(
-        machine.run_with_input(&["sh", "-c", journal], TOKEN).trim(),
-        "0"
-    );
-
-    let ssh = fs::read_to_string(workstation.ssh_log()).expect("ssh was watched");
-    assert!(
-        !ssh.is_empty() && !ssh.contains(TOKEN),
-        "the token is in an argument of ssh"
-    );
-    let show = workstation.rdc(&["context", "show-infra", "server-1", "--json"]);
-    assert!(!show.contains(TOKEN), "{show}");
-    for file in files_below(&workstation.home()) {
-        let text = fs::read(&file).expect("a readable file");
-        if text
-            .windows(TOKEN.len())
-            .any(|window| window == TOKEN.as_bytes())
-        {
-            let mode = fs::metadata(&file).expect("its mode").permissions().mode();
-            assert_eq!(
-                mode & 0o077,
-                0,
-                "others can read the token in {}",
-                file.display()
-            );
-        }
-    }
-}
-
-fn is_private(mode: &str) -> bool {
-    mode.ends_with("00")
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            files.extend(files_below(&path));
-        } else if path.is_file() {
-            files.push(path);
-        }
-    }
-    files
-}
-
 fn echoed_by_tcp(at: &str) -> Option<()> {
     let mut stream = TcpStream::connect(at).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
@@ -544,56 +468,4 @@ pub(crate) fn curl_to(
         head: head.to_owned(),
         body: body.to_owned(),
     })
-}
-
-/// An operator's workstation, with an `ssh` that notes its arguments.
-struct Workstation {
-    rdc: Rdc,
-}
-
-impl Workstation {
-    fn new() -> Self {
-        let rdc = Rdc::new();
-        let bin = rdc.path("bin");
-        fs::create_dir(&bin).expect("a folder");
-        let ssh = stdout_of(Command::new("sh").args(["-c", "command -v ssh"]));
-        let log = rdc.path("ssh.log");
-        let spy = format!(
-            "#!/bin/sh\nprintf '%s\\n' \"$@\" >>'{}'\nexec {} \"$@\"\n",
-            log.display(),
-            ssh.trim()
-        );
-        fs::write(bin.join("ssh"), spy).expect("it is written");
-        fs::set_permissions(bin.join("ssh"), fs::Permissions::from_mode(0o755)).expect("its mode");
-        Self { rdc }
-    }
-
-    fn home(&self) -> PathBuf {
-        self.rdc.path("")
-    }
-
-    fn ssh_log(&self) -> PathBuf {
-        self.rdc.path("ssh.log")
-    }
-
-    fn rdc(&self, words: &[&str]) -> String {
-        self.rdc_with_input(words, "")
-    }
-
-    fn rdc_with_input(&self, words: &[&str], input: &str) -> String {
-        let path = std::env::var("PATH").expect("a PATH");
-        let path = format!("{}:{path}", self.rdc.path("bin").display());
-        let mut command = self.rdc.command(words);
-        let output = command
-            .env("PATH", path)
-            .write_stdin(input)
-            .output()
-            .expect("rdc runs");
-        let answer = Answer::from(output);
-        assert!(
-            !answer.all().contains(TOKEN),
-            "rdc {words:?} told the token"
-        );
-        answer.done().stdout
-    }
 }

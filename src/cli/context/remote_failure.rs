@@ -1,14 +1,17 @@
 //! What a command that works on a machine tells when it fails there: the exit code, the message,
 //! and the command or the setting that mends it.
 
+use std::path::Path;
+
 use super::programs;
+use super::scan_keys::fingerprints;
 use crate::bundle::FailureKind;
-use crate::cli::failure::{Exit, Failure};
+use crate::cli::failure::{BETWEEN, Exit, Failure};
 use crate::cli::output::Output;
 use crate::context::value::MachineName;
 use crate::context::{Machine, Reach};
 use crate::push::PushError;
-use crate::remote::{ConnectCause, RemoteError};
+use crate::remote::{ConnectCause, KeyProblem, RemoteError, login_user};
 
 /// Work of a command on one machine.
 pub(super) struct Work<'a> {
@@ -58,18 +61,9 @@ impl Work<'_> {
                     hint: failure.hint,
                 }
             }
-            PushError::Remote(error) => {
-                let hint = self.hint(&error);
-                Failure::caused(Exit::Unreachable, &error).hint(hint)
-            }
+            PushError::Remote(error) => self.unreached(error),
             PushError::Sudo(_) => {
-                let user = match &self.machine.reach {
-                    Reach::Ssh { user, .. }
-                    | Reach::SshConfig {
-                        user: Some(user), ..
-                    } => user.as_str(),
-                    Reach::SshConfig { user: None, .. } | Reach::Local => "USER",
-                };
+                let user = self.user();
                 Failure::caused(Exit::Refused, &error).hint(format!(
                     "log in as root, or add to /etc/sudoers.d/rediacc on the machine: \
                      {user} ALL=(ALL) NOPASSWD: ALL"
@@ -79,30 +73,50 @@ impl Work<'_> {
         }
     }
 
-    fn hint(&self, error: &RemoteError) -> String {
+    fn unreached(&self, error: RemoteError) -> Failure {
         let name = self.name;
-        match error {
-            RemoteError::Connect {
-                cause: ConnectCause::HostKey,
-                ..
-            } => format!(
-                "if the machine was set up anew, run `rdc context scan-keys {name}` to see and \
-                 accept its new keys; if not, somebody may be in between"
-            ),
-            RemoteError::Connect {
-                cause: ConnectCause::Login,
-                ..
-            } => format!(
+        let failure = Failure::caused(Exit::Unreachable, &error);
+        let cause = match error {
+            RemoteError::Connect { cause, .. } => cause,
+            RemoteError::NoShell { .. } => {
+                let user = self.user();
+                return failure.hint(format!(
+                    "give the user a shell on the machine (`chsh -s /bin/sh {user}`), or log in as \
+                     another one"
+                ));
+            }
+            RemoteError::Lost { .. } => return failure.hint(self.goes_on()),
+            RemoteError::Local { .. } => return failure,
+            RemoteError::Way(error) => return error.into(),
+        };
+        match cause {
+            ConnectCause::Unreachable => {
+                failure.hint("check the address and the port with `rdc context machines`")
+            }
+            ConnectCause::Between => failure.hint(BETWEEN),
+            ConnectCause::HostKey { shown } => self.other_host_key(&failure, &shown),
+            ConnectCause::Login => failure.hint(format!(
                 "check the user (`rdc context machines`) and that the context's key is in its \
                  authorized_keys on `{name}`"
-            ),
-            RemoteError::Connect {
-                cause: ConnectCause::Unreachable,
-                ..
-            } => "check the address and the port with `rdc context machines`".to_owned(),
-            RemoteError::Lost { .. } => self.goes_on(),
-            RemoteError::Local { .. } => "check that `ssh` is installed".to_owned(),
+            )),
+            ConnectCause::Key { path, problem } => key_failure(failure, &path, problem),
         }
+    }
+
+    /// Both fingerprints, and the command that accepts the new one.
+    fn other_host_key(&self, failure: &Failure, shown: &[String]) -> Failure {
+        let known = fingerprints(&self.machine.host_keys);
+        let shown: String = shown.iter().map(|key| format!("\n  {key}")).collect();
+        let message = format!("{}\nknown:\n{known}\nfound:{shown}", failure.message);
+        Failure::new(failure.exit, message).hint(format!(
+            "if you know why, run `rdc context scan-keys {} --accept-changed`; if not, somebody may \
+             stand in between",
+            self.name
+        ))
+    }
+
+    fn user(&self) -> String {
+        login_user(&self.machine.reach).unwrap_or_else(|| "USER".to_owned())
     }
 
     fn goes_on(&self) -> String {
@@ -112,4 +126,32 @@ impl Work<'_> {
              to see"
         )
     }
+}
+
+fn key_failure(failure: Failure, path: &Path, problem: KeyProblem) -> Failure {
+    let key = path.display();
+    let (what, hint) = match problem {
+        KeyProblem::Public => (
+            "is a public one, and no agent holds the private half",
+            "run `ssh-add` with the private key; without an agent, `eval $(ssh-agent)` first"
+                .to_owned(),
+        ),
+        KeyProblem::Missing => (
+            "cannot be read",
+            "put it back, or name another one as `ssh_key` in the context's file".to_owned(),
+        ),
+        KeyProblem::Locked => (
+            "wants a passphrase, and no agent holds it",
+            format!("run `ssh-add {key}`; without an agent, `eval $(ssh-agent)` first"),
+        ),
+        KeyProblem::Exposed => (
+            "can be read by others, so that ssh does not take it",
+            format!("run `chmod 600 {key}`"),
+        ),
+    };
+    Failure {
+        message: format!("{}; the context's key {key} {what}", failure.message),
+        ..failure
+    }
+    .hint(hint)
 }

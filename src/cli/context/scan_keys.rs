@@ -185,7 +185,7 @@ fn scan(
 
 /// The fingerprints, one a line, as OpenSSH shows them.
 pub(super) fn fingerprints(keys: &[HostKey]) -> String {
-    let line = |key: &HostKey| format!("  {}  {}", key.fingerprint(), key.algorithm());
+    let line = |key: &HostKey| format!("  {}", key.summary());
     keys.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 

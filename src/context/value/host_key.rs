@@ -29,6 +29,11 @@ impl HostKey {
         format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(body)))
     }
 
+    /// The fingerprint and the type, as lists of keys show them.
+    pub fn summary(&self) -> String {
+        format!("{}  {}", self.fingerprint(), self.algorithm())
+    }
+
     fn parts(&self) -> (&str, &str) {
         self.0.split_once(' ').unwrap_or((&self.0, ""))
     }

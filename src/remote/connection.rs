@@ -1,0 +1,198 @@
+//! Opens a connection: one `ssh` that logs in and then waits in the background for work.
+//!
+//! It is the operator's own program with the operator's configuration; the command line overrides
+//! only what a push depends on.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use super::error::{ConnectCause, RemoteError, refusal};
+use super::way::{Way, WayError, destination, ssh};
+use super::{host_keys, key};
+use crate::context::value::HostKey;
+use crate::context::{Machine, Reach};
+
+/// What holds for each connection, whatever the operator's configuration says. No key but the
+/// context's is trusted; nothing is asked; a connection that says nothing for 12 s is lost; and
+/// what a `Host` has for people at a terminal stays away.
+const OPTIONS: [&str; 16] = [
+    "BatchMode=yes",
+    "StrictHostKeyChecking=yes",
+    "GlobalKnownHostsFile=/dev/null",
+    "VerifyHostKeyDNS=no",
+    "NoHostAuthenticationForLocalhost=no",
+    "UpdateHostKeys=no",
+    "ServerAliveInterval=4",
+    "ServerAliveCountMax=3",
+    // What is read from the log stands there at this level.
+    "LogLevel=VERBOSE",
+    "ClearAllForwardings=yes",
+    "PermitLocalCommand=no",
+    "RemoteCommand=none",
+    "ForwardAgent=no",
+    "ForwardX11=no",
+    // If we are killed before we can close it.
+    "ControlPersist=60s",
+    "ConnectionAttempts=1",
+];
+
+/// The name of the control socket in the folder of a connection, as the client library knows it.
+const CONTROL_SOCKET: &str = "master";
+
+/// Connects to a machine, or says which layer refused. Answers the connection's folder, with the
+/// control socket in it.
+pub(super) async fn open(
+    name: &str,
+    machine: &Machine,
+    key: &Path,
+) -> Result<TempDir, RemoteError> {
+    let started = Instant::now();
+    let local = |error| RemoteError::Local {
+        name: name.to_owned(),
+        error,
+    };
+    let reach = machine.reach.clone();
+    let way = in_background(move || Way::of(&reach))
+        .await
+        .map_err(local)??;
+    let folder = tempfile::Builder::new()
+        .prefix("rdc-")
+        .tempdir()
+        .map_err(local)?;
+    let (log, beside) = (log(folder.path()), folder.path().join("beside"));
+    let mut ssh = command(&way, machine, key, &folder).map_err(local)?;
+    let patience = way.patience();
+    tracing::debug!(
+        "{name}: ssh to {way}; key {}; at most {} s for an answer, {} s for the login",
+        key.display(),
+        way.timeout.as_secs(),
+        patience.as_secs()
+    );
+    tracing::debug!("{name}: {:?}", ssh.as_std());
+
+    // It goes to the background once it is logged in; before, it ends with us.
+    let ended = tokio::time::timeout(patience, ssh.kill_on_drop(true).status()).await;
+    let (logged, beside) = (read(&log), read(&beside));
+    for line in logged.lines().filter(|line| !line.trim().is_empty()) {
+        tracing::debug!("{name}: ssh: {}", line.trim());
+    }
+    let (mut cause, detail) = match ended {
+        Ok(Ok(status)) if status.success() => {
+            tracing::debug!("{name}: connected in {:.2?}", started.elapsed());
+            return Ok(folder);
+        }
+        Ok(Ok(_)) => refusal(&logged, &beside, &way),
+        Ok(Err(error)) => {
+            return Err(WayError::Program {
+                program: "ssh".to_owned(),
+                error,
+            }
+            .into());
+        }
+        Err(_) => {
+            let seconds = patience.as_secs();
+            let detail = format!("it did not let us in within {seconds} s");
+            (ConnectCause::Unreachable, detail)
+        }
+    };
+    if cause == ConnectCause::Login {
+        let key = key.to_owned();
+        let found = in_background(move || (key::problem(&key, &logged, &way), key));
+        if let (Some(problem), path) = found.await.map_err(local)? {
+            cause = ConnectCause::Key { path, problem };
+        }
+    }
+    // `ssh` shows a key of a known type that changed, and none of another type.
+    if cause == (ConnectCause::HostKey { shown: Vec::new() }) {
+        let reach = machine.reach.clone();
+        let found = in_background(move || host_keys::scan(&reach)).await;
+        let keys = found.map_err(local)?.unwrap_or_default();
+        let shown = keys.iter().map(HostKey::summary).collect();
+        cause = ConnectCause::HostKey { shown };
+    }
+    Err(RemoteError::Connect {
+        name: name.to_owned(),
+        cause,
+        detail,
+    })
+}
+
+/// The `ssh` that logs in. Its complaints go to a log; those of processes that it starts go to a
+/// file beside, and so does nothing any more once it is in the background.
+fn command(
+    way: &Way,
+    machine: &Machine,
+    key: &Path,
+    folder: &TempDir,
+) -> io::Result<tokio::process::Command> {
+    let known_hosts = folder.path().join("known_hosts");
+    let trusted: String = machine
+        .host_keys
+        .iter()
+        // The machine is every host in this file: `ssh` may know it by an address, a name or an
+        // alias, and whichever it is, no other key will do. A jump host is not affected, since
+        // it is reached by an `ssh` of its own, with the usual files.
+        .map(|key| format!("* {key}\n"))
+        .collect();
+    std::fs::write(&known_hosts, trusted)?;
+    let beside = std::fs::File::create(folder.path().join("beside"))?;
+
+    let mut ssh = ssh(&machine.reach);
+    ssh.args(["-M", "-f", "-N", "-S"])
+        .arg(folder.path().join(CONTROL_SOCKET))
+        .arg("-E")
+        .arg(log(folder.path()));
+    for option in OPTIONS {
+        ssh.args(["-o", option]);
+    }
+    ssh.arg("-o")
+        .arg(with_path("UserKnownHostsFile", &known_hosts));
+    ssh.arg("-o").arg(with_path("IdentityFile", key));
+    // An alias logs in as it does by hand: by the agent's keys too.
+    if matches!(machine.reach, Reach::Ssh { .. }) {
+        ssh.args(["-o", "IdentitiesOnly=yes"]);
+    }
+    let seconds = way.timeout.as_secs();
+    ssh.arg("-o").arg(format!("ConnectTimeout={seconds}"));
+    // Older versions do not know the option, and nor do they have it set.
+    if way.known_hosts_command {
+        ssh.args(["-o", "KnownHostsCommand=none"]);
+    }
+    ssh.arg("--")
+        .arg(destination(&machine.reach))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(beside);
+    Ok(ssh.into())
+}
+
+/// An option that names a file, which may have spaces, or the `%` of a token that `ssh` replaces.
+pub(super) fn with_path(option: &str, path: &Path) -> OsString {
+    let path = path.to_string_lossy().replace('%', "%%");
+    format!("{option}=\"{path}\"").into()
+}
+
+/// What waits for a program, where other machines' work goes on.
+async fn in_background<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(io::Error::other)
+}
+
+/// What the `ssh` of a connection logs, in the connection's folder.
+pub(super) fn log(folder: &Path) -> PathBuf {
+    folder.join("log")
+}
+
+/// A file of a connection; where `ssh` did not come to write it, it says nothing.
+pub(super) fn read(path: &Path) -> String {
+    let bytes = std::fs::read(path).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
