@@ -21,6 +21,7 @@ mod route_server_ports;
 mod route_server_process;
 mod route_server_questions;
 mod secret_search;
+mod secrets;
 mod simulated_daemon;
 mod ssh;
 mod standin_machine;
