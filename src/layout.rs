@@ -28,6 +28,8 @@ pub const PROGRAMS: &str = "/usr/lib/rediacc";
 pub const RENET_LINK: &str = "/usr/local/bin/renet";
 /// Certificates and ACME accounts: only Traefik writes it.
 pub const ACME_STORAGE: &str = "/var/lib/rediacc/proxy/acme.json";
+/// Who Traefik runs as.
+pub const PROXY_USER: &str = "rediacc-proxy";
 /// The route server's state.
 pub const ROUTER_STATE_DIR: &str = "/var/lib/rediacc/router";
 /// The repositories' sockets; not ours.

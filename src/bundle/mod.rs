@@ -33,6 +33,9 @@ pub struct Bundle {
     pub renet: PathBuf,
     /// Which Traefik shall run.
     pub traefik: TraefikSource,
+    /// When it was sent, by the workstation's clock, in seconds since 1970: whoever sends it notes
+    /// it, as uploads may take their time between its making and its way.
+    pub sent_at: Option<u64>,
 }
 
 /// Which Traefik a machine shall run.

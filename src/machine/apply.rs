@@ -29,6 +29,7 @@ pub(super) struct Options {
 
 /// Brings the machine to the bundle, telling each step before it is done.
 pub(super) fn apply(bundle: &Bundle, options: &Options, tell: Tell<'_>) -> Result<Report, Ending> {
+    let clock = bundle.sent_at.and_then(preflight::Clock::beside);
     preflight::machine()?;
     let _lock = if options.dry_run {
         None
@@ -39,20 +40,21 @@ pub(super) fn apply(bundle: &Bundle, options: &Options, tell: Tell<'_>) -> Resul
     };
     let live = generation::live()?;
     let current = live.as_ref().map(|live| &live.generation);
-    let traefik = traefik_program::choose(&bundle.traefik, current, options.dry_run)?;
-    let examined = preflight::examine(bundle, current)?;
+    let observed = observe::observe(live.as_ref())?;
+    let traefik = traefik_program::choose(&bundle.traefik, current, options.dry_run);
+    let examined = preflight::examine(bundle, &observed, clock, traefik.as_ref().err())?;
+    let traefik = traefik?;
     let token = bundle.cf_dns_token.as_ref();
     let files = render(&bundle.infra, &examined.binds, token.is_some())
         .map_err(|error| failed(error.to_string()))?;
     let wanted = Generation::of(files, token, &examined.binds, &bundle.renet, &traefik)?;
 
-    let observed = observe::observe(live.as_ref())?;
     let next = generation::next_number()?;
     let mut report = Report {
         generation: live.as_ref().map(|live| live.number),
-        steps: plan::plan(&wanted, &observed, next),
+        steps: examined.with_mending(plan::plan(&wanted, &observed, next), &observed),
         drift: observe::drift(live.as_ref(), &observed, &wanted),
-        warnings: examined.warnings,
+        warnings: examined.warnings.clone(),
         ..Report::default()
     };
     report.warnings.extend(observe::warnings(&observed));
@@ -75,6 +77,7 @@ pub(super) fn apply(bundle: &Bundle, options: &Options, tell: Tell<'_>) -> Resul
     }
 
     may_change(options, &report)?;
+    examined.mend()?;
     let work = Work {
         wanted: &wanted,
         live: live.as_ref(),

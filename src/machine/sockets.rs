@@ -18,6 +18,8 @@ pub(super) struct Listening {
     pub(super) is_udp: bool,
     /// Where it listens.
     pub(super) address: SocketAddr,
+    /// The user who opened it.
+    pub(super) user: u32,
     /// The kernel's number of it, by which its owner is found.
     pub(super) inode: u64,
 }
@@ -26,6 +28,16 @@ impl Listening {
     /// Whether it is the socket that an entry point shall have.
     pub(super) fn is_of(&self, bind: Bind) -> bool {
         self.is_udp == bind.entrypoint.listener.is_udp() && self.address == bind.socket()
+    }
+
+    /// Whether it can keep another program from listening at an address: it has the same port, at
+    /// the same address or at all of them.
+    pub(super) fn blocks(&self, is_udp: bool, at: SocketAddr) -> bool {
+        let own = self.address.ip().to_canonical();
+        let is_everywhere = own.is_unspecified() && (own.is_ipv6() || at.is_ipv4());
+        self.is_udp == is_udp
+            && self.address.port() == at.port()
+            && (own == at.ip() || is_everywhere)
     }
 }
 
@@ -61,6 +73,7 @@ fn sockets(table: &str, is_udp: bool) -> Vec<Listening> {
             Some(Listening {
                 is_udp,
                 address: address(words.get(1)?)?,
+                user: words.get(7)?.parse().ok()?,
                 inode: words.get(9)?.parse().ok()?,
             })
         })
@@ -119,6 +132,31 @@ mod tests {
                 expected.into_iter().collect::<Vec<_>>(),
                 "{local}"
             );
+        }
+    }
+
+    #[test]
+    fn a_socket_blocks_its_port_where_it_listens() {
+        for (own, is_udp, at, expected) in [
+            ("10.0.0.5:80", false, "10.0.0.5:80", true),
+            ("10.0.0.5:80", true, "10.0.0.5:80", false),
+            ("10.0.0.5:80", false, "10.0.0.5:81", false),
+            ("10.0.0.5:80", false, "10.0.0.6:80", false),
+            ("0.0.0.0:80", false, "10.0.0.5:80", true),
+            ("0.0.0.0:80", false, "[2001:db8::5]:80", false),
+            ("[::]:80", false, "10.0.0.5:80", true),
+            ("[::]:80", false, "[2001:db8::5]:80", true),
+            ("[::ffff:10.0.0.5]:80", false, "10.0.0.5:80", true),
+            ("127.0.11.2:80", false, "10.0.0.5:80", false),
+        ] {
+            let socket = Listening {
+                is_udp: false,
+                address: own.parse().expect("an address"),
+                user: 0,
+                inode: 1,
+            };
+            let at = at.parse().expect("an address");
+            assert_eq!(socket.blocks(is_udp, at), expected, "{own} {at}");
         }
     }
 }

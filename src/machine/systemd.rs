@@ -20,6 +20,19 @@ pub(super) fn is_running() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 
+/// Its version, as 252.
+pub(super) fn version() -> Result<u32, Failure> {
+    let text = output(Command::new("systemctl").arg("--version"))?;
+    version_in(&text).ok_or_else(|| failed("cannot tell the version of this machine's systemd"))
+}
+
+/// The version in what `systemctl --version` says: `systemd 252 (252.38-1~deb12u1)`.
+fn version_in(text: &str) -> Option<u32> {
+    let word = text.split_whitespace().nth(1)?;
+    let digits = word.find(|c: char| !c.is_ascii_digit());
+    word[..digits.unwrap_or(word.len())].parse().ok()
+}
+
 /// The states of units, in their order; one that does not exist is not active.
 pub(super) fn states<const N: usize>(units: [&str; N]) -> Result<[UnitState; N], Failure> {
     let mut show = Command::new("systemctl");
@@ -88,4 +101,23 @@ fn output(command: &mut Command) -> Result<String, Failure> {
         words.join(" "),
         reason.trim()
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_its_first_number() {
+        for (text, expected) in [
+            ("systemd 252 (252.38-1~deb12u1)\n+PAM +AUDIT", Some(252)),
+            ("systemd 245 (245.4-4ubuntu3.24)\n", Some(245)),
+            ("systemd 256.7 (256.7-1-arch)\n", Some(256)),
+            ("systemd 257~rc2 (257~rc2-3)\n", Some(257)),
+            ("systemd", None),
+            ("", None),
+        ] {
+            assert_eq!(version_in(text), expected, "{text}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! One `renet infra apply` on the machine, with the bundle on its standard input.
 
 use std::collections::BTreeSet;
+use std::time::SystemTime;
 
 use super::{Observer, PushError};
 use crate::bundle::{Bundle, Failure, Message, Report};
@@ -57,7 +58,11 @@ impl Launch<'_> {
             .into_iter()
             .chain(self.options.iter().copied())
             .collect();
-        let bundle = serde_json::to_vec(self.bundle).map_err(PushError::Bundle)?;
+        let bundle = Bundle {
+            sent_at: sent_at(),
+            ..self.bundle.clone()
+        };
+        let bundle = serde_json::to_vec(&bundle).map_err(PushError::Bundle)?;
         let mut end = None;
         let mut release = None;
         let mut paths = BTreeSet::new();
@@ -91,4 +96,10 @@ impl Launch<'_> {
             (None, None, _) => Err(PushError::remote(exit.stderr)),
         }
     }
+}
+
+/// Now, by this clock; none where it is before 1970.
+fn sent_at() -> Option<u64> {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.ok().map(|since| since.as_secs())
 }

@@ -280,6 +280,7 @@ impl Pushed {
             cf_dns_token: None,
             renet: self.renet.clone().into(),
             traefik: TraefikSource::Brought(self.traefik.clone().into()),
+            sent_at: None,
         }
     }
 

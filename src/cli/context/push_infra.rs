@@ -62,6 +62,7 @@ impl PushInfra {
             cf_dns_token: token.map(Token),
             renet: renet.remote_path().into(),
             traefik: self.traefik.source(traefik.as_ref(), infra)?,
+            sent_at: None,
         };
         Ok(Delivery {
             bundle,

@@ -1,0 +1,273 @@
+//! Which program has a socket: its process, its systemd unit, and its container.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+/// Programs that serve the web in Traefik's place.
+const PROXIES: [&str; 10] = [
+    "apache2",
+    "caddy",
+    "docker-proxy",
+    "envoy",
+    "h2o",
+    "haproxy",
+    "httpd",
+    "lighttpd",
+    "nginx",
+    "traefik",
+];
+
+/// How many digits of a container's id people use.
+const ID_DIGITS: usize = 12;
+
+/// A program that has a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Holder {
+    /// Its process; process 1 where systemd holds a socket for somebody.
+    pub(super) process: u32,
+    /// Its name, as the kernel has it.
+    pub(super) name: String,
+    /// What it belongs to.
+    pub(super) home: Home,
+}
+
+/// What a process belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Home {
+    /// A service of the system.
+    Service(String),
+    /// A container, by the head of its id.
+    Container(String),
+    /// Somebody's session, or nothing that has a name.
+    Nowhere,
+}
+
+impl Holder {
+    /// Whether it serves the web, as Traefik shall.
+    pub(super) fn is_proxy(&self) -> bool {
+        PROXIES.contains(&self.name.as_str())
+    }
+
+    /// What ends it, or shows what does.
+    pub(super) fn remedy(&self, port: u16) -> String {
+        let Self {
+            process,
+            name,
+            home,
+        } = self;
+        match home {
+            _ if name == "docker-proxy" => format!(
+                "`docker ps --filter publish={port}` on the machine shows the container that \
+                 publishes port {port}: stop it"
+            ),
+            _ if *process == 1 => format!(
+                "`systemctl list-sockets` on the machine shows the socket unit of port {port}: \
+                 `systemctl disable --now UNIT.socket` closes it"
+            ),
+            Home::Service(unit) => {
+                let unit = unit.strip_suffix(".service").unwrap_or(unit);
+                format!("`systemctl disable --now {unit}` on the machine ends it")
+            }
+            Home::Container(id) => format!("`docker stop {id}` on the machine ends it"),
+            Home::Nowhere => format!("`kill {process}` on the machine ends it"),
+        }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (process {}", self.name, self.process)?;
+        match &self.home {
+            Home::Service(unit) => write!(f, ", {unit})"),
+            Home::Container(id) => write!(f, ", container {id})"),
+            Home::Nowhere => f.write_str(")"),
+        }
+    }
+}
+
+/// Who has each of these sockets. It looks at every open file of every process: to be asked only
+/// where a port is in use.
+pub(super) fn holders(inodes: &BTreeSet<u64>) -> BTreeMap<u64, Holder> {
+    let mut owners: BTreeMap<u64, u32> = BTreeMap::new();
+    for process in processes() {
+        // A process that ended meanwhile has no sockets.
+        let Ok(open) = fs::read_dir(format!("/proc/{process}/fd")) else {
+            continue;
+        };
+        for file in open.flatten() {
+            let Some(inode) = fs::read_link(file.path()).ok().and_then(|to| socket(&to)) else {
+                continue;
+            };
+            if !inodes.contains(&inode) {
+                continue;
+            }
+            // Workers share their master's sockets, and the master is the elder. Only systemd is
+            // elder still: what it holds for somebody who runs is that one's.
+            let owner = owners.entry(inode).or_insert(process);
+            if *owner == 1 {
+                *owner = process;
+            }
+        }
+    }
+    owners
+        .into_iter()
+        .map(|(inode, process)| (inode, holder(process)))
+        .collect()
+}
+
+/// The numbers of all processes, ascending.
+fn processes() -> BTreeSet<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect()
+}
+
+/// The socket that an open file is, as the kernel writes it: `socket:[12345]`.
+fn socket(target: &Path) -> Option<u64> {
+    let text = target.to_str()?;
+    text.strip_prefix("socket:[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
+}
+
+fn holder(process: u32) -> Holder {
+    let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
+    Holder {
+        process,
+        name: read("comm").map_or_else(|_| "a program".to_owned(), |name| name.trim().to_owned()),
+        home: read("cgroup").map_or(Home::Nowhere, |cgroups| home(&cgroups)),
+    }
+}
+
+/// What a process belongs to, by its control groups: `0::/system.slice/nginx.service`, or, in the
+/// first version of them, a line for each controller.
+fn home(cgroups: &str) -> Home {
+    let paths = || {
+        cgroups
+            .lines()
+            .filter_map(|line| line.splitn(3, ':').nth(2))
+    };
+    if let Some(id) = paths().find_map(container) {
+        return Home::Container(id[..ID_DIGITS].to_owned());
+    }
+    // A user's own service is nothing that root stops by its name.
+    let service = paths()
+        .filter(|path| !path.contains("/user.slice/"))
+        .flat_map(|path| path.rsplit('/'))
+        .find(|part| part.ends_with(".service"));
+    service.map_or(Home::Nowhere, |unit| Home::Service(unit.to_owned()))
+}
+
+/// The container in a path of control groups: `/docker/ID`, `docker-ID.scope`, `libpod-ID.scope`.
+fn container(path: &str) -> Option<&str> {
+    path.rsplit('/').find_map(|part| {
+        let part = part.strip_suffix(".scope").unwrap_or(part);
+        let id = part.rsplit('-').next().unwrap_or(part);
+        let is_id = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_id.then_some(id)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn a_process_belongs_to_what_its_control_groups_say() {
+        let service = |unit: &str| Home::Service(unit.to_owned());
+        let container = || Home::Container("0123456789ab".to_owned());
+        for (cgroups, expected) in [
+            (
+                "0::/system.slice/nginx.service\n".to_owned(),
+                service("nginx.service"),
+            ),
+            (
+                "4:cpu:/\n1:name=systemd:/machine/system.slice/nginx.service\n".to_owned(),
+                service("nginx.service"),
+            ),
+            (
+                "0::/system.slice/system-docker.slice/docker@2816.service\n".to_owned(),
+                service("docker@2816.service"),
+            ),
+            (format!("0::/system.slice/docker-{ID}.scope\n"), container()),
+            (
+                format!("0::/machine.slice/libpod-{ID}.scope\n"),
+                container(),
+            ),
+            (
+                format!("4:cpu:/docker/{ID}\n1:name=systemd:/system.slice/docker.service\n"),
+                container(),
+            ),
+            (
+                "0::/user.slice/user-1000.slice/user@1000.service/app.slice/web.service\n"
+                    .to_owned(),
+                Home::Nowhere,
+            ),
+            (
+                "0::/user.slice/user-0.slice/session-3.scope\n".to_owned(),
+                Home::Nowhere,
+            ),
+            ("0::/init.scope\n".to_owned(), Home::Nowhere),
+            (String::new(), Home::Nowhere),
+        ] {
+            assert_eq!(home(&cgroups), expected, "{cgroups}");
+        }
+    }
+
+    #[test]
+    fn a_holder_reads_with_its_unit_and_what_ends_it() {
+        let holder = |process, name: &str, home| Holder {
+            process,
+            name: name.to_owned(),
+            home,
+        };
+        let service = |unit: &str| Home::Service(unit.to_owned());
+        for (holder, text, remedy) in [
+            (
+                holder(812, "nginx", service("nginx.service")),
+                "nginx (process 812, nginx.service)",
+                "`systemctl disable --now nginx`",
+            ),
+            (
+                holder(900, "docker-proxy", service("docker.service")),
+                "docker-proxy (process 900, docker.service)",
+                "`docker ps --filter publish=80`",
+            ),
+            (
+                holder(901, "mysqld", Home::Container("0123456789ab".to_owned())),
+                "mysqld (process 901, container 0123456789ab)",
+                "`docker stop 0123456789ab`",
+            ),
+            (
+                holder(1, "systemd", Home::Nowhere),
+                "systemd (process 1)",
+                "list-sockets",
+            ),
+            (
+                holder(77, "nc", Home::Nowhere),
+                "nc (process 77)",
+                "`kill 77`",
+            ),
+        ] {
+            assert_eq!(holder.to_string(), text);
+            assert!(holder.remedy(80).contains(remedy), "{}", holder.remedy(80));
+        }
+    }
+
+    #[test]
+    fn an_open_file_is_a_socket_by_its_name() {
+        for (target, expected) in [
+            ("socket:[12345]", Some(12345)),
+            ("pipe:[12345]", None),
+            ("/dev/null", None),
+        ] {
+            assert_eq!(socket(Path::new(target)), expected);
+        }
+    }
+}
