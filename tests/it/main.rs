@@ -7,6 +7,7 @@ mod context;
 mod context_infra;
 mod daemons_end_to_end;
 mod end_to_end;
+mod preflight;
 mod programs;
 mod properties;
 mod push;
