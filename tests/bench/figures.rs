@@ -95,11 +95,12 @@ impl Verdict {
     }
 }
 
-/// The table in Markdown.
-pub(crate) fn table(rows: &[Row]) -> String {
-    let mut text = "| measure | route server | beside it | ratio | target | |\n\
-                    |---|---|---|---|---|---|\n"
-        .to_owned();
+/// The table in Markdown, with what is measured in the head.
+pub(crate) fn table(ours: &str, rows: &[Row]) -> String {
+    let mut text = format!(
+        "| measure | {ours} | beside it | ratio | target | |\n\
+         |---|---|---|---|---|---|\n"
+    );
     for row in rows {
         let Row {
             measure,

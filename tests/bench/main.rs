@@ -1,4 +1,4 @@
-//! `cargo bench`: what the route server costs, as the table of the README, beside the real Traefik
+//! `cargo bench --bench bench`: what the route server costs, as the table of the README, beside the real Traefik
 //! and its own Docker provider.
 //!
 //! ```text
@@ -9,7 +9,7 @@
 //! It measures and never judges by its exit code: on another machine, or one that is busy, the
 //! figures are others. What is compared is measured by turns, and the ratios are of neighbours.
 //!
-//! `cargo bench -- --quick` is a short run that shows that all of it works.
+//! `cargo bench --bench bench -- --quick` is a short run that shows that all of it works.
 
 mod bare_client;
 mod changes;
@@ -115,7 +115,7 @@ fn measure(scale: &Scale) -> io::Result<String> {
     rows.extend(one_large_daemon(scale, &traefik)?);
     rows.extend(few_containers(scale, &traefik)?);
     rows.extend(docker_start);
-    let table = figures::table(&rows);
+    let table = figures::table("route server", &rows);
     let conditions = conditions(&traefik)?;
     Ok(format!("{conditions}\n\n{table}"))
 }
