@@ -520,12 +520,20 @@ _rdc() {
             return 0
             ;;
         rdc__subcmd__context__subcmd__push__subcmd__infra)
-            opts="-q -v -h -V --dry-run --traefik-version --traefik-binary --context --json --quiet --verbose --color --help --version"
+            opts="-y -q -v -h -V --all --jobs --dry-run --check --diff --yes --lock-wait --traefik-version --traefik-binary --context --json --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --traefik-version)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

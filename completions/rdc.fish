@@ -191,13 +191,19 @@ complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcomm
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from render-infra" -s v -l verbose -d 'Say more of what is done (twice: all of it)'
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from render-infra" -s h -l help -d 'Print help'
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from render-infra" -s V -l version -d 'Print version'
+complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -l jobs -d 'How many machines at a time' -r
+complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -l lock-wait -d 'Wait so long for somebody else\'s push, as 60s or 5m' -r
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -l traefik-version -d 'The release of Traefik to run [default: the context\'s, else the machine\'s, else 3.7.15]' -r
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -l traefik-binary -d 'The Traefik to run, from this workstation, instead of a release' -r -F
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -l context -d 'The context to work on' -r
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -l color -d 'When to use colours; also off where NO_COLOR is set' -r -f -a "auto\t''
 always\t''
 never\t''"
+complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -l all -d 'All machines that have infrastructure settings'
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -l dry-run -d 'Print what would be done, and change nothing'
+complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -l check -d 'The same, and exit with 3 if there is anything to do; --quiet prints nothing'
+complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -l diff -d 'Print how the files change, secrets masked'
+complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -s y -l yes -d 'Ask nothing, and overwrite files that were edited on the machine'
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -l json -d 'Answer with one JSON object on standard output, errors too'
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -s q -l quiet -d 'Print results, warnings and errors only'
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -s v -l verbose -d 'Say more of what is done (twice: all of it)'

@@ -22,7 +22,6 @@ pub(crate) enum Exit {
     /// 2: wrong usage, or an invalid value. Nothing was changed.
     Invalid,
     /// 3: with `--check`, there is something to change.
-    #[expect(dead_code, reason = "push-infra --check, which comes with the push")]
     Pending,
     /// 4: the machine cannot be reached, or lets nobody in.
     Unreachable,
@@ -49,6 +48,27 @@ impl Exit {
             Self::Refused => "refused",
             Self::RolledBack => "rolled-back",
             Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The worse of two ends, for a command that worked on several machines: what changed a
+    /// machine weighs more than what left it alone, and what has to be mended more than what will
+    /// pass.
+    pub(crate) fn worse(self, other: Self) -> Self {
+        std::cmp::max_by_key(self, other, |exit| exit.weight())
+    }
+
+    fn weight(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Pending => 1,
+            Self::Locked => 2,
+            Self::Unreachable => 3,
+            Self::Refused => 4,
+            Self::Invalid => 5,
+            Self::Failed => 6,
+            Self::RolledBack => 7,
+            Self::Interrupted => 8,
         }
     }
 }
@@ -106,6 +126,14 @@ impl Failure {
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
         Self {
             hint: Some(hint.into()),
+            ..self
+        }
+    }
+
+    /// The same failure, as that of one machine among several.
+    pub(crate) fn of(self, machine: &MachineName) -> Self {
+        Self {
+            message: format!("{machine}: {}", self.message),
             ..self
         }
     }

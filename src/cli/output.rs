@@ -74,6 +74,11 @@ impl Output {
         }
     }
 
+    /// Shows on standard error what a question is about, with `--quiet` too.
+    pub(crate) fn show(&self, text: &str) {
+        say(text.trim_end_matches('\n'));
+    }
+
     /// Warns on standard error.
     pub(crate) fn warn(&self, text: &str) {
         say(&format!(
@@ -105,6 +110,16 @@ impl Output {
     /// lines, which a moving one would overwrite.
     pub(crate) fn animates(&self) -> bool {
         !self.quiet && self.verbosity < 2 && self.format == Format::Human
+    }
+
+    /// Whether all is to be said that can be.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbosity > 0
+    }
+
+    /// Whether no more than results and errors is to be said.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Whether results are JSON.

@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _};
 
 use dialoguer::Confirm;
+use dialoguer::console::Term;
 
 use super::failure::{Exit, Failure};
 use super::session::Session;
@@ -14,11 +15,15 @@ pub(crate) fn can_ask(session: &Session) -> bool {
 
 /// Asks a question that is answered with yes or no.
 pub(crate) fn confirm(question: &str, default: bool) -> Result<bool, Failure> {
-    Confirm::new()
+    let answer = Confirm::new()
         .with_prompt(question)
         .default(default)
-        .interact()
-        .map_err(|error| broken_off(&error))
+        .interact();
+    answer.map_err(|error| {
+        // The library hides the cursor while it asks, and leaves it hidden when it is broken off.
+        let _ = Term::stderr().show_cursor();
+        broken_off(&error)
+    })
 }
 
 /// Asks before something is lost; where nobody can answer, `option` has to say yes.

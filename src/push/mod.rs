@@ -13,6 +13,7 @@
 mod error;
 mod launch;
 mod look;
+mod options;
 mod packing;
 mod program;
 mod renets;
@@ -30,6 +31,7 @@ use look::Borrowed;
 use upload::upload;
 
 pub use error::PushError;
+pub use options::Options;
 pub use program::{Program, ProgramError};
 pub use renets::{NoRenet, Renets};
 
@@ -63,12 +65,15 @@ impl Delivery {
     pub async fn push(
         &self,
         remote: &Remote,
+        options: &Options,
         observer: &mut dyn Observer,
     ) -> Result<Report, PushError> {
+        let options = options.words();
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
         let mut course = Course::of(self);
         loop {
             let renet = course.renet.remote_path();
-            match course.launch(&renet, &[], remote, observer).await? {
+            match course.launch(&renet, &options, remote, observer).await? {
                 Launched::Ended(end) => {
                     return end
                         .map(|report| course.report(report))
@@ -117,7 +122,7 @@ impl Delivery {
                 None => course.renet.remote_path(),
             };
             match course
-                .launch(&renet, &["--dry-run"], remote, observer)
+                .launch(&renet, &["--dry-run", "--diff"], remote, observer)
                 .await?
             {
                 Launched::Ended(end) => {

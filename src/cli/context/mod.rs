@@ -2,12 +2,14 @@
 
 mod add_machine;
 mod create_local;
+mod fleet;
 mod infra_change;
 mod infra_options;
 mod infra_table;
 mod interview;
 mod list;
 mod machines;
+mod plan_view;
 mod programs;
 mod progress;
 mod push_infra;

@@ -3,40 +3,68 @@
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::bundle::Step;
 use crate::cli::output::Output;
+use crate::context::value::MachineName;
 use crate::push::Observer;
 use crate::release;
 
 /// How often the spinner turns.
 const TICK: Duration = Duration::from_millis(100);
 
-/// The display of one machine's push, on standard error.
+/// The display of a command that works on machines, on standard error: a line each.
+pub(super) struct Display<'a> {
+    output: &'a Output,
+    lines: MultiProgress,
+}
+
+impl<'a> Display<'a> {
+    pub(super) fn new(output: &'a Output) -> Self {
+        let target = if output.animates() && io::stderr().is_terminal() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self {
+            output,
+            lines: MultiProgress::with_draw_target(target),
+        }
+    }
+
+    /// A line more, for a machine whose work begins.
+    pub(super) fn line(&self, machine: &MachineName) -> Progress<'a> {
+        let bar = ProgressBar::no_length()
+            .with_style(steps())
+            .with_message(machine.to_string());
+        let bar = self.lines.add(bar);
+        if !self.lines.is_hidden() {
+            bar.enable_steady_tick(TICK);
+        }
+        Progress {
+            output: self.output,
+            machine: machine.to_string(),
+            bar,
+        }
+    }
+
+    /// Takes all lines off the terminal.
+    pub(super) fn clear(&self) {
+        // What cannot be taken off a terminal stays there: nothing depends on it.
+        let _ = self.lines.clear();
+    }
+}
+
+/// The line of one machine.
 pub(super) struct Progress<'a> {
     output: &'a Output,
     machine: String,
     bar: ProgressBar,
 }
 
-impl<'a> Progress<'a> {
-    pub(super) fn new(output: &'a Output, machine: &str) -> Self {
-        let bar = if output.animates() && io::stderr().is_terminal() {
-            ProgressBar::no_length()
-        } else {
-            ProgressBar::hidden()
-        };
-        bar.enable_steady_tick(TICK);
-        Self {
-            output,
-            machine: machine.to_owned(),
-            bar,
-        }
-    }
-
+impl Progress<'_> {
     pub(super) fn connecting(&self) {
-        self.bar.set_style(steps());
         self.bar.set_message(format!("{}: connect", self.machine));
     }
 
@@ -52,9 +80,11 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Takes the display off the terminal.
-    pub(super) fn end(&self) {
-        self.bar.finish_and_clear();
+    /// Says how it ended for as long as other machines are worked on.
+    pub(super) fn end(&self, how: &str) {
+        self.bar.set_style(ended());
+        self.bar
+            .finish_with_message(format!("{}: {how}", self.machine));
     }
 }
 
@@ -99,6 +129,10 @@ fn steps() -> ProgressStyle {
 fn bytes_so_far() -> ProgressStyle {
     ProgressStyle::with_template("{spinner} {msg} {bytes}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+fn ended() -> ProgressStyle {
+    ProgressStyle::with_template("  {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn bytes_of_all() -> ProgressStyle {

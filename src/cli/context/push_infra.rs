@@ -1,28 +1,55 @@
-//! `rdc context push-infra`: brings what was declared to a machine.
+//! `rdc context push-infra`: brings what was declared to machines.
+//!
+//! ```text
+//! on a terminal   plan ─► show, ask ─► push what was shown          (nothing pending: one launch)
+//! elsewhere, or with --yes            push                          (one launch)
+//! --dry-run, --check                  look                          (nothing is brought to stay)
+//! ```
 
-use anyhow::Context as _;
+mod ask;
+mod bring;
+mod tell;
 
-use super::programs::{self, TraefikOptions};
-use super::progress::Progress;
+use std::time::Duration;
+
+use super::fleet::{self, Fleet, Stopped};
+use super::programs::TraefikOptions;
+use super::progress::{Display, Progress};
 use super::remote_failure::Work;
-use super::render_infra::{infra, unrenderable};
-use crate::bundle::{Bundle, Report, Step, Token};
+use crate::bundle::Report;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::prompt;
 use crate::cli::session::Session;
-use crate::context::value::{MachineName, TokenSource};
-use crate::context::{Context, Infra};
-use crate::push::Delivery;
+use crate::context::Context;
+use crate::push::{Delivery, Options, PushError};
 use crate::remote::Remote;
-use crate::render::{binds, render};
 
 #[derive(clap::Args, Debug)]
+#[command(after_help = fleet::EXIT_CODES)]
 pub(crate) struct PushInfra {
-    /// The machine to bring up to date
-    #[arg(value_name = "MACHINE")]
-    machine: MachineName,
+    #[command(flatten)]
+    fleet: Fleet,
     /// Print what would be done, and change nothing
     #[arg(long)]
     dry_run: bool,
+    /// The same, and exit with 3 if there is anything to do; --quiet prints nothing
+    #[arg(long)]
+    check: bool,
+    /// Print how the files change, secrets masked
+    #[arg(long)]
+    diff: bool,
+    /// Ask nothing, and overwrite files that were edited on the machine
+    #[arg(long, short)]
+    yes: bool,
+    /// Wait so long for somebody else's push, as 60s or 5m
+    #[arg(
+        long,
+        value_name = "DURATION",
+        default_value = "0s",
+        hide_default_value = true
+    )]
+    #[arg(value_parser = humantime::parse_duration)]
+    lock_wait: Duration,
     #[command(flatten)]
     traefik: TraefikOptions,
 }
@@ -30,137 +57,108 @@ pub(crate) struct PushInfra {
 impl PushInfra {
     pub(crate) fn run(self, session: &Session) -> Result<Exit, Failure> {
         let context = session.load()?;
-        let infra = infra(&context, &self.machine)?;
-        let delivery = self.delivery(&context, infra)?;
-        let report = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("cannot start the runtime")?
-            .block_on(self.deliver(session, &context, &delivery))?;
-        self.report(session, &report);
-        Ok(Exit::Done)
-    }
-
-    /// Puts together what the push brings.
-    fn delivery(&self, context: &Context, infra: &Infra) -> Result<Delivery, Failure> {
-        // The machine renders; what cannot be rendered is known before it is asked.
-        render(infra, &binds(infra), infra.cf_dns_token.is_some())
-            .map_err(|error| unrenderable(&self.machine, &error))?;
-        let token = infra
-            .cf_dns_token
-            .as_ref()
-            .map(TokenSource::resolve)
-            .transpose()?;
-        let renets = programs::renets(context)?;
-        let renet = programs::renet(&renets)?;
-        let traefik = self.traefik.program()?;
-        let bundle = Bundle {
-            infra: Infra {
-                cf_dns_token: None,
-                ..infra.clone()
-            },
-            cf_dns_token: token.map(Token),
-            renet: renet.remote_path().into(),
-            traefik: self.traefik.source(traefik.as_ref(), infra)?,
-            sent_at: None,
+        let works = self.fleet.works(session, &context, "push-infra")?;
+        let pushes = self.pushes(&context, &works)?;
+        let run = Run {
+            options: &self,
+            session,
+            context: &context,
+            display: Display::new(&session.output),
         };
-        Ok(Delivery {
-            bundle,
-            renet,
-            renets,
-            traefik,
-            releases: programs::releases()?,
-        })
+        let ended = fleet::block_on(run.carry_out(&pushes))??;
+        run.display.clear();
+        let told = ended.into_iter().zip(&works).map(|(end, work)| {
+            let told = end.map(|pushed| self.tell(session, work.name, &pushed));
+            (work, told)
+        });
+        self.fleet.report(session, told.collect())
     }
 
-    async fn deliver(
+    /// Whether nothing is to be changed.
+    fn only_looks(&self) -> bool {
+        self.dry_run || self.check
+    }
+}
+
+/// One machine, and what it is to be brought.
+struct Push<'a> {
+    work: &'a Work<'a>,
+    delivery: Delivery,
+}
+
+/// What a push came to.
+struct Pushed {
+    report: Report,
+    /// Whether the operator has seen the plan already.
+    is_shown: bool,
+}
+
+/// One run of the command.
+struct Run<'a> {
+    options: &'a PushInfra,
+    session: &'a Session,
+    context: &'a Context,
+    display: Display<'a>,
+}
+
+impl Run<'_> {
+    async fn carry_out(
         &self,
-        session: &Session,
-        context: &Context,
-        delivery: &Delivery,
-    ) -> Result<Report, Failure> {
-        let machine = context.machine(&self.machine)?;
-        let work = Work {
-            verb: "push-infra",
-            name: &self.machine,
-            machine,
-        };
-        work.refuse_unknown_keys()?;
-        let mut progress = Progress::new(&session.output, &self.machine.to_string());
-        let push = async {
-            progress.connecting();
-            let remote = Remote::connect(&self.machine, machine, &context.ssh_key).await?;
-            let done = if self.dry_run {
-                delivery.dry_run(&remote, &mut progress).await
-            } else {
-                delivery.push(&remote, &mut progress).await
-            };
-            remote.close().await;
-            done
-        };
-        let done = tokio::select! {
-            done = push => done.map_err(|error| work.failed(&session.output, error)),
-            _ = tokio::signal::ctrl_c() => Err(work.interrupted()),
-        };
-        progress.end();
-        done
-    }
-
-    fn report(&self, session: &Session, report: &Report) {
-        for warning in &report.warnings {
-            session.output.warn(warning);
-        }
-        let json = serde_json::json!({
-            "machine": self.machine,
-            "dry_run": self.dry_run,
-            "changed": !report.steps.is_empty(),
-            "generation": report.generation,
-            "steps": report.steps,
-        });
-        session.output.result(&json, || self.in_words(report));
-    }
-
-    fn in_words(&self, report: &Report) -> String {
-        let name = &self.machine;
-        let generation = report
-            .generation
-            .map_or(String::new(), |n| format!(" (generation {n})"));
-        if report.steps.is_empty() {
-            return format!("{name} is up to date{generation}: nothing changed, nothing restarted");
-        }
-        if self.dry_run {
-            let steps: String = report
-                .steps
-                .iter()
-                .map(|step| format!("  {step}\n"))
-                .collect();
-            return format!(
-                "{name} would be changed:\n{steps}nothing was changed: this was a dry run"
-            );
-        }
-        let done = |word: &str, which: fn(&Step) -> Option<&String>| {
-            let units: Vec<&str> = report
-                .steps
-                .iter()
-                .filter_map(which)
-                .map(String::as_str)
-                .collect();
-            (!units.is_empty()).then(|| format!("{word} {}", units.join(", ")))
-        };
-        let started = done("started", |step| match step {
-            Step::Start { unit } => Some(unit),
-            _ => None,
-        });
-        let restarted = done("restarted", |step| match step {
-            Step::Restart { unit } => Some(unit),
-            _ => None,
-        });
-        let done: Vec<String> = started.into_iter().chain(restarted).collect();
-        let done = if done.is_empty() {
-            "restarted nothing".to_owned()
+        pushes: &[Push<'_>],
+    ) -> Result<Vec<Result<Pushed, Stopped>>, Failure> {
+        let fleet = &self.options.fleet;
+        let all = pushes.iter().collect();
+        if self.options.only_looks() {
+            Ok(fleet.on_all(all, async |push| self.look(push).await).await)
+        } else if self.options.yes || !prompt::can_ask(self.session) {
+            let options = self.options(None);
+            let push = async |push| self.push_unseen(push, &options).await;
+            Ok(fleet.on_all(all, push).await)
         } else {
-            done.join("; ")
-        };
-        format!("{name} is up to date{generation}: {done}")
+            self.ask_and_push(all).await
+        }
     }
+
+    /// How the machine shall push; a plan that was approved is the only one that it may follow.
+    fn options(&self, approved: Option<String>) -> Options {
+        Options {
+            only_plan: false,
+            approved,
+            overwrite: self.options.yes,
+            lock_wait: self.options.lock_wait,
+        }
+    }
+
+    async fn look(&self, push: &Push<'_>) -> Result<Pushed, Stopped> {
+        let mut progress = self.display.line(push.work.name);
+        let remote = self.connect(push, &progress).await?;
+        let report = push.delivery.dry_run(&remote, &mut progress).await;
+        remote.close().await;
+        ended(report, &progress)
+    }
+
+    async fn push_unseen(&self, push: &Push<'_>, options: &Options) -> Result<Pushed, Stopped> {
+        let mut progress = self.display.line(push.work.name);
+        let remote = self.connect(push, &progress).await?;
+        let report = push.delivery.push(&remote, options, &mut progress).await;
+        remote.close().await;
+        ended(report, &progress)
+    }
+
+    async fn connect(&self, push: &Push<'_>, progress: &Progress<'_>) -> Result<Remote, Stopped> {
+        let Work { name, machine, .. } = push.work;
+        push.work.refuse_unknown_keys()?;
+        progress.connecting();
+        let remote = Remote::connect(name, machine, &self.context.ssh_key).await;
+        Ok(remote.inspect_err(|_| progress.end("failed"))?)
+    }
+}
+
+/// The end of a machine's line, and of its push.
+fn ended(report: Result<Report, PushError>, progress: &Progress<'_>) -> Result<Pushed, Stopped> {
+    progress.end(if report.is_ok() { "done" } else { "failed" });
+    Ok(Pushed {
+        report: report?,
+        is_shown: false,
+    })
 }
