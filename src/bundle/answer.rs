@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bind, Step};
+use super::{Bind, Status, Step};
 
 /// One line of the machine's answer. All but `Doing` are the last one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,8 @@ pub enum Message {
     Doing(Step),
     /// It is through.
     Done(Report),
+    /// How the machine is doing, which was the question.
+    Status(Box<Status>),
     /// It is not through.
     Failed(Failure),
     /// Nothing was done yet: the workstation has to bring something first.
@@ -42,6 +44,8 @@ pub struct Report {
     pub drift: Vec<PathBuf>,
     /// How the files change, where that was asked for. No secret is in them.
     pub diffs: Vec<Diff>,
+    /// What stays on the machine although everything else is removed.
+    pub kept: Vec<PathBuf>,
     /// What the operator should know although it worked.
     pub warnings: Vec<String>,
     /// Names this very plan, so that a push can be held to what was shown. Empty without steps.

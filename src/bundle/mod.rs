@@ -3,6 +3,7 @@
 //! on stdout. Both programs come from one build, so the format needs no versions.
 
 mod answer;
+mod status;
 mod step;
 
 use std::fmt;
@@ -16,6 +17,10 @@ use crate::context::Infra;
 use crate::traefik::entrypoint::Entrypoint;
 
 pub use answer::{Diff, Failure, FailureKind, Lacking, Message, Report};
+pub use status::{
+    Certificate, CertificateContent, Counts, Daemon, Installed, Kept, Listening, Part, RouteServer,
+    Status, Unfinished, Unit,
+};
 pub use step::Step;
 
 /// Everything that one push brings.

@@ -138,7 +138,7 @@ impl Work<'_> {
                 }
                 Step::Check { .. } => {
                     tell(&Message::Doing(step.clone()));
-                    check::check(self.wanted)
+                    check::check(self.wanted, &generation::staging())
                         .inspect_err(|_| drop(generation::discard_staged()))?;
                 }
                 Step::Link { path } => {
@@ -168,7 +168,8 @@ impl Work<'_> {
     }
 }
 
-fn link(path: &Path) -> Result<(), Failure> {
+/// Points a path that systemd or people read to its part of the live generation.
+pub(super) fn link(path: &Path) -> Result<(), Failure> {
     let links = plan::links();
     let Some(name) = links.get(path) else {
         return Err(failed(format!("{} is not a link of ours", path.display())));

@@ -3,18 +3,19 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::generation::{self, Generation};
+use super::generation::Generation;
 use super::refused;
 use crate::bundle::Failure;
 use crate::layout;
 
-/// Has the Traefik that will run it parse the staged configuration: its health check does so,
-/// strictly, and opens no port. It says in text, not by its exit code, what it thought.
-pub(super) fn check(staged: &Generation) -> Result<(), Failure> {
-    let traefik = staged
+/// Has the Traefik that will run it parse the configuration of a generation that is not live, in
+/// its folder: the health check does so, strictly, and opens no port. It says in text, not by its
+/// exit code, what it thought.
+pub(super) fn check(generation: &Generation, folder: &Path) -> Result<(), Failure> {
+    let traefik = generation
         .link(layout::TRAEFIK)
         .unwrap_or(Path::new(layout::TRAEFIK));
-    let config = generation::staging().join(layout::TRAEFIK_YML);
+    let config = folder.join(layout::TRAEFIK_YML);
     let output = Command::new(traefik)
         .arg("healthcheck")
         .arg(format!("--configFile={}", config.display()))

@@ -1,9 +1,10 @@
 //! One push at a time: an advisory lock that the kernel drops with its holder, so that none is
 //! ever left behind.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
-use std::path::Path;
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -44,19 +45,19 @@ impl Lock {
     /// Takes the lock, after waiting for it if need be, or says who holds it and since when.
     pub(super) fn take(purpose: Purpose, patience: Duration) -> Result<Self, Failure> {
         files::make_dir(Path::new(layout::ETC))?;
-        let path = Path::new(layout::ETC).join(".lock");
+        let path = path();
         let cannot = |error| failed(format!("cannot lock {}: {error}", path.display()));
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(cannot)?;
         let begin = Instant::now();
+        let mut file = open(&path).map_err(cannot)?;
         loop {
             match file.try_lock() {
-                Ok(()) => break,
+                Ok(()) if is_at(&file, &path) => break,
+                Ok(()) => {
+                    // A removal took the file away with its end: whoever comes now makes another.
+                    files::make_dir(Path::new(layout::ETC))?;
+                    file = open(&path).map_err(cannot)?;
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(cannot(error)),
             }
@@ -81,6 +82,27 @@ impl Lock {
         let _ = write(&mut file);
         Ok(Self { _file: file })
     }
+}
+
+/// Where the lock lies.
+pub(super) fn path() -> PathBuf {
+    Path::new(layout::ETC).join(".lock")
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+}
+
+/// Whether a file is still the one at its path.
+fn is_at(file: &File, path: &Path) -> bool {
+    let number = |found: Metadata| (found.dev(), found.ino());
+    let at = path.metadata().map(number).ok();
+    at.is_some() && at == file.metadata().map(number).ok()
 }
 
 fn read(file: &mut File) -> String {

@@ -11,7 +11,7 @@ use super::{failed, files};
 use crate::bundle::Failure;
 
 /// The manifest's name in a generation. It is hidden: a mark, not a part.
-const MANIFEST: &str = ".manifest";
+pub(super) const MANIFEST: &str = ".manifest";
 
 /// The digests of a generation's parts, as they were pushed.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]

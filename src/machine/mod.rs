@@ -16,9 +16,11 @@ mod observe;
 mod plan;
 mod preflight;
 mod probe;
+mod remove;
 mod rollback;
 mod settle;
 mod sockets;
+mod status;
 mod systemd;
 mod traefik_program;
 mod transaction;
@@ -38,6 +40,10 @@ pub enum Command {
     Apply(Apply),
     /// Go back to a former generation
     Rollback(Rollback),
+    /// Take away what pushes put on the machine; repositories are left alone
+    Remove(Remove),
+    /// Say how everything is that a push made; one JSON message on stdout
+    Status,
     /// Bring a push to its end that was cut off
     Settle,
 }
@@ -71,6 +77,23 @@ pub struct Rollback {
     /// Report what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Refuse any other plan than this one, by its digest
+    #[arg(long, value_name = "DIGEST")]
+    approved: Option<String>,
+    /// Wait so many seconds for somebody else's push
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    lock_wait: u64,
+}
+
+/// The options of `renet infra remove`.
+#[derive(Debug, Args)]
+pub struct Remove {
+    /// Take away certificates and the operator's own files too
+    #[arg(long)]
+    purge: bool,
+    /// Report what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
     /// Wait so many seconds for somebody else's push
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     lock_wait: u64,
@@ -79,19 +102,17 @@ pub struct Rollback {
 /// Runs a command, and turns its end into the exit code.
 pub fn run(command: Command) -> ExitCode {
     let done = match command {
-        Command::Apply(options) => apply(options),
-        Command::Rollback(options) => rollback::roll_back(
-            options.to,
-            options.dry_run,
-            Duration::from_secs(options.lock_wait),
-            &mut tell,
-        )
-        .map_err(Ending::from),
+        Command::Apply(options) => apply(options).map(Message::Done),
+        Command::Rollback(options) => roll_back(options).map(Message::Done).map_err(Ending::from),
+        Command::Remove(options) => remove(&options).map(Message::Done).map_err(Ending::from),
+        Command::Status => status::status()
+            .map(|status| Message::Status(Box::new(status)))
+            .map_err(Ending::from),
         Command::Settle => return settle::run(),
     };
     match done {
-        Ok(report) => {
-            tell(&Message::Done(report));
+        Ok(message) => {
+            tell(&message);
             ExitCode::SUCCESS
         }
         Err(Ending::Lacking(lacking)) => {
@@ -123,6 +144,31 @@ fn apply(options: Apply) -> Result<Report, Ending> {
         lock_wait: Duration::from_secs(lock_wait),
     };
     apply::apply(&bundle, &options, &mut tell)
+}
+
+fn roll_back(options: Rollback) -> Result<Report, Failure> {
+    let Rollback {
+        to,
+        dry_run,
+        approved,
+        lock_wait,
+    } = options;
+    let options = rollback::Options {
+        to,
+        dry_run,
+        approved,
+        lock_wait: Duration::from_secs(lock_wait),
+    };
+    rollback::roll_back(&options, &mut tell)
+}
+
+fn remove(options: &Remove) -> Result<Report, Failure> {
+    let Remove {
+        purge,
+        dry_run,
+        lock_wait,
+    } = *options;
+    remove::remove(purge, dry_run, Duration::from_secs(lock_wait), &mut tell)
 }
 
 /// Says one message to the workstation. A reader that went away must not stop a push in the

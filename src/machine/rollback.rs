@@ -1,72 +1,144 @@
 //! Back to a former generation, by the same transaction as a push.
 
-use std::path::Path;
 use std::time::Duration;
 
 use super::generation::{self, Generation, Live};
 use super::lock::{Lock, Purpose};
-use super::plan;
+use super::manifest::Manifest;
 use super::transaction::{self, Tell, Transaction};
-use super::{diff, observe, preflight, refused};
-use crate::bundle::{Failure, Report, Step};
+use super::{apply, check, diff, observe, plan, preflight, refused};
+use crate::bundle::{Failure, Message, Report, Step};
 use crate::layout;
 
+/// How a rollback shall be done.
+#[derive(Debug)]
+pub(super) struct Options {
+    /// The generation to go back to; none: the one before the live one.
+    pub(super) to: Option<u32>,
+    /// Report what would be done, and do nothing.
+    pub(super) dry_run: bool,
+    /// The digest of the plan that the operator saw: another one is refused.
+    pub(super) approved: Option<String>,
+    /// How long to wait for somebody else's push.
+    pub(super) lock_wait: Duration,
+}
+
 /// Makes a former generation the live one: the given one, or the one before the live one.
-pub(super) fn roll_back(
-    to: Option<u32>,
-    dry_run: bool,
-    lock_wait: Duration,
-    tell: Tell<'_>,
-) -> Result<Report, Failure> {
+pub(super) fn roll_back(options: &Options, tell: Tell<'_>) -> Result<Report, Failure> {
     preflight::machine()?;
-    let _lock = if dry_run {
+    let _lock = if options.dry_run {
         None
     } else {
-        let lock = Lock::take(Purpose::Push, lock_wait)?;
+        let lock = Lock::take(Purpose::Push, options.lock_wait)?;
         transaction::settle(tell)?;
         Some(lock)
     };
-    let live =
-        generation::live()?.ok_or_else(|| refused("nothing was ever pushed to this machine"))?;
-    let to = target(to, &live)?;
-    let wanted = Generation::read(&generation::folder(to))?;
-    let observed = observe::observe(Some(&live))?;
+    let live = generation::live()?.ok_or_else(|| {
+        refused("nothing was pushed to this machine: there is nothing to go back to")
+    })?;
+    let to = target(options.to, &live)?;
     let mut report = Report {
         generation: Some(live.number),
-        steps: plan::plan(&wanted, &observed, to),
-        warnings: observe::warnings(&observed),
         ..Report::default()
     };
-    // The files are there already, and were checked when they were pushed.
-    report.steps.retain(|step| {
-        !matches!(
-            step,
-            Step::Create { .. } | Step::Update { .. } | Step::Remove { .. } | Step::Check { .. }
-        )
-    });
-    let before = live.generation.binds();
-    let after = wanted.binds();
-    report.opens = after.difference(&before).copied().collect();
-    report.closes = before.difference(&after).copied().collect();
-    report.diffs = diff::diffs(Some(&live.generation), &wanted, &observed);
-    report.digest = diff::digest(&report.steps, &report.diffs)?;
-    if dry_run || to == live.number {
+    if to == live.number {
         return Ok(report);
     }
-    let restart: Vec<String> = report
-        .steps
-        .iter()
-        .filter_map(|step| match step {
-            Step::Restart { unit } => Some(unit.clone()),
-            _ => None,
-        })
-        .collect();
+    let folder = generation::folder(to);
+    let wanted = Generation::read(&folder)?;
+    let observed = observe::observe(Some(&live))?;
+    report.steps = steps(plan::plan(&wanted, &observed, to), to);
+    report.warnings = observe::warnings(&observed);
+    report.warnings.extend(edits(to, &wanted)?);
+    // What was edited in the live generation's folder stays there; what lies in the place of a link
+    // does not.
+    report.drift = observe::drift(Some(&live), &observed, &wanted);
+    report
+        .drift
+        .retain(|path| !path.starts_with(layout::CURRENT));
+    let (before, after) = (live.generation.binds(), wanted.binds());
+    report.opens = after.difference(&before).copied().collect();
+    report.closes = before.difference(&after).copied().collect();
+    let diffs = diff::diffs(Some(&live.generation), &wanted, &observed);
+    report.digest = diff::digest(&report.steps, &diffs)?;
+    has_its_renet(to, &wanted)?;
+    check::check(&wanted, &folder)?;
+    if options.dry_run {
+        return Ok(report);
+    }
+    if matches!(&options.approved, Some(approved) if *approved != report.digest) {
+        return Err(
+            refused("the machine changed after the plan was shown: nothing was done")
+                .hint("run the command again to see the new plan"),
+        );
+    }
+
+    let mut restart = Vec::new();
+    for step in &report.steps {
+        match step {
+            Step::Link { path } => {
+                tell(&Message::Doing(step.clone()));
+                apply::link(path)?;
+            }
+            Step::Restart { unit } => restart.push(unit.clone()),
+            // The transaction's part.
+            _ => {}
+        }
+    }
+    // The live generation's own program knows the transaction that it may have to bring to its end.
     let renet = generation::folder(live.number).join(layout::RENET);
     Transaction::new(Some(live.number), to, false, &restart, &observed.units)
-        .begin(Path::new(&renet))?
+        .begin(&renet)?
         .carry_out(tell)?;
     report.generation = generation::live_number()?;
     Ok(report)
+}
+
+/// The steps of a plan that are a rollback's: the files are there already, so that none is
+/// written; the swap and the probe are due even where the two generations are the same in all parts.
+fn steps(planned: Vec<Step>, to: u32) -> Vec<Step> {
+    let (links, rest): (Vec<Step>, Vec<Step>) = planned
+        .into_iter()
+        .filter(|step| {
+            matches!(
+                step,
+                Step::Link { .. } | Step::Enable { .. } | Step::Start { .. } | Step::Restart { .. }
+            )
+        })
+        .partition(|step| matches!(step, Step::Link { .. }));
+    let switch = Step::Switch { generation: to };
+    links
+        .into_iter()
+        .chain([switch])
+        .chain(rest)
+        .chain([Step::Probe])
+        .collect()
+}
+
+/// Whether a generation's route server can still be started.
+fn has_its_renet(number: u32, wanted: &Generation) -> Result<(), Failure> {
+    match wanted.link(layout::RENET) {
+        Some(renet) if renet.is_file() => Ok(()),
+        _ => Err(refused(format!(
+            "the `renet` of generation {number} is gone from the machine"
+        ))
+        .hint("push again what is declared: `rdc context push-infra MACHINE`")),
+    }
+}
+
+/// That a generation is not any more what was pushed.
+fn edits(number: u32, wanted: &Generation) -> Result<Vec<String>, Failure> {
+    let Some(manifest) = Manifest::read(&generation::folder(number))? else {
+        return Ok(Vec::new());
+    };
+    let edited = manifest.edited(wanted);
+    if edited.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(vec![format!(
+        "generation {number} was edited on the machine since it was pushed: {}",
+        edited.join(", ")
+    )])
 }
 
 fn target(to: Option<u32>, live: &Live) -> Result<u32, Failure> {
@@ -91,5 +163,35 @@ fn target(to: Option<u32>, live: &Live) -> Result<u32, Failure> {
                 ))
                 .hint(kept())
             }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rollback_writes_no_file_and_always_switches() {
+        let unit = |unit: &str| unit.to_owned();
+        let file = || "a".to_owned();
+        let link = Step::Link { path: "/l".into() };
+        let start = Step::Start { unit: unit("s") };
+        let switch = Step::Switch { generation: 3 };
+        for (planned, expected) in [
+            (
+                vec![
+                    Step::Update { file: file() },
+                    Step::Check { file: file() },
+                    link.clone(),
+                    switch.clone(),
+                    start.clone(),
+                    Step::Probe,
+                ],
+                vec![link, switch.clone(), start, Step::Probe],
+            ),
+            (Vec::new(), vec![switch, Step::Probe]),
+        ] {
+            assert_eq!(steps(planned, 3), expected);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The machine's systemd, by its own command: units' states, starts and restarts, the journal.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
@@ -52,6 +53,31 @@ pub(super) fn states<const N: usize>(units: [&str; N]) -> Result<[UnitState; N],
             invocation: value("InvocationID=").to_owned(),
         }
     }))
+}
+
+/// Some properties of units, in the units' order; moments are in UTC.
+pub(super) fn show(
+    units: &[&str],
+    properties: &[&str],
+) -> Result<Vec<BTreeMap<String, String>>, Failure> {
+    let mut show = Command::new("systemctl");
+    show.env("TZ", "UTC")
+        .env("LC_ALL", "C")
+        .arg("show")
+        .arg(format!("--property={}", properties.join(",")))
+        .arg("--")
+        .args(units);
+    let text = output(&mut show)?;
+    // One paragraph a unit, in the order of the question.
+    let mut paragraphs = text.split("\n\n");
+    let shown = |_: &&str| {
+        let lines = paragraphs.next().unwrap_or_default().lines();
+        lines
+            .filter_map(|line| line.split_once('='))
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .collect()
+    };
+    Ok(units.iter().map(shown).collect())
 }
 
 /// Runs a program apart from us: systemd starts it, and it outlives us.

@@ -10,7 +10,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::plan::{self, UNITS};
 use super::systemd::{self, UnitState};
 use super::{failed, files, generation, probe};
-use crate::bundle::{Failure, FailureKind, Message, Step};
+use crate::bundle::{Failure, FailureKind, Message, Step, Unfinished};
 use crate::layout;
 
 /// There when a transaction goes back.
@@ -131,6 +131,19 @@ pub(super) fn await_nobody() -> Result<(), Failure> {
 /// Whether there is a transaction that did not come to its end.
 pub(super) fn is_pending() -> bool {
     mark().exists()
+}
+
+/// The transaction that did not come to its end, for people to know of it.
+pub(super) fn unfinished() -> Result<Option<Unfinished>, Failure> {
+    let Some(Transaction { from, to, .. }) = Transaction::left()? else {
+        return Ok(None);
+    };
+    // Who works on it holds it. One that ended in this moment is as good as none.
+    Ok(File::open(mark()).ok().map(|mark| Unfinished {
+        from,
+        to,
+        at_work: matches!(mark.try_lock_shared(), Err(TryLockError::WouldBlock)),
+    }))
 }
 
 /// Brings a transaction to its end that somebody left; the lock is ours. Answers which generation
@@ -249,8 +262,8 @@ impl Begun {
         }
         generation::discard_staged()?;
         // In this order: a mark alone is brought to its end again, the others alone mean nothing.
-        for path in [layout::TRANSACTION, BACK, FORMER] {
-            remove(Path::new(path))?;
+        for path in marks() {
+            remove(path)?;
         }
         match live {
             Some(live) => generation::prune(live),
@@ -339,6 +352,11 @@ fn remove(path: &Path) -> Result<(), Failure> {
         }
         _ => Ok(()),
     }
+}
+
+/// What a transaction keeps on the disk, its mark first.
+pub(super) fn marks() -> [&'static Path; 3] {
+    [mark(), Path::new(BACK), Path::new(FORMER)]
 }
 
 fn mark() -> &'static Path {

@@ -77,6 +77,8 @@ impl Launch<'_> {
                     Ok(Message::Done(report)) => end = Some(Ok(report)),
                     Ok(Message::Failed(failure)) => end = Some(Err(failure)),
                     Ok(Message::Lacking(lacking)) => release = Some(lacking.traefik),
+                    // Not the answer to a push.
+                    Ok(Message::Status(_)) => {}
                     Err(_) => {
                         paths.insert(line.to_owned());
                     }

@@ -39,6 +39,8 @@ impl PushInfra {
             opens,
             closes,
             drift,
+            // Only a removal leaves something.
+            kept: _,
             diffs: _,
             warnings,
             digest: _,
