@@ -49,11 +49,17 @@ _rdc() {
             rdc__subcmd__context,remove)
                 cmd="rdc__subcmd__context__subcmd__remove"
                 ;;
+            rdc__subcmd__context,remove-infra)
+                cmd="rdc__subcmd__context__subcmd__remove__subcmd__infra"
+                ;;
             rdc__subcmd__context,remove-machine)
                 cmd="rdc__subcmd__context__subcmd__remove__subcmd__machine"
                 ;;
             rdc__subcmd__context,render-infra)
                 cmd="rdc__subcmd__context__subcmd__render__subcmd__infra"
+                ;;
+            rdc__subcmd__context,rollback-infra)
+                cmd="rdc__subcmd__context__subcmd__rollback__subcmd__infra"
                 ;;
             rdc__subcmd__context,scan-keys)
                 cmd="rdc__subcmd__context__subcmd__scan__subcmd__keys"
@@ -63,6 +69,9 @@ _rdc() {
                 ;;
             rdc__subcmd__context,show-infra)
                 cmd="rdc__subcmd__context__subcmd__show__subcmd__infra"
+                ;;
+            rdc__subcmd__context,status-infra)
+                cmd="rdc__subcmd__context__subcmd__status__subcmd__infra"
                 ;;
             rdc__subcmd__context__subcmd__help,add-machine)
                 cmd="rdc__subcmd__context__subcmd__help__subcmd__add__subcmd__machine"
@@ -85,11 +94,17 @@ _rdc() {
             rdc__subcmd__context__subcmd__help,remove)
                 cmd="rdc__subcmd__context__subcmd__help__subcmd__remove"
                 ;;
+            rdc__subcmd__context__subcmd__help,remove-infra)
+                cmd="rdc__subcmd__context__subcmd__help__subcmd__remove__subcmd__infra"
+                ;;
             rdc__subcmd__context__subcmd__help,remove-machine)
                 cmd="rdc__subcmd__context__subcmd__help__subcmd__remove__subcmd__machine"
                 ;;
             rdc__subcmd__context__subcmd__help,render-infra)
                 cmd="rdc__subcmd__context__subcmd__help__subcmd__render__subcmd__infra"
+                ;;
+            rdc__subcmd__context__subcmd__help,rollback-infra)
+                cmd="rdc__subcmd__context__subcmd__help__subcmd__rollback__subcmd__infra"
                 ;;
             rdc__subcmd__context__subcmd__help,scan-keys)
                 cmd="rdc__subcmd__context__subcmd__help__subcmd__scan__subcmd__keys"
@@ -99,6 +114,9 @@ _rdc() {
                 ;;
             rdc__subcmd__context__subcmd__help,show-infra)
                 cmd="rdc__subcmd__context__subcmd__help__subcmd__show__subcmd__infra"
+                ;;
+            rdc__subcmd__context__subcmd__help,status-infra)
+                cmd="rdc__subcmd__context__subcmd__help__subcmd__status__subcmd__infra"
                 ;;
             rdc__subcmd__help,completions)
                 cmd="rdc__subcmd__help__subcmd__completions"
@@ -130,11 +148,17 @@ _rdc() {
             rdc__subcmd__help__subcmd__context,remove)
                 cmd="rdc__subcmd__help__subcmd__context__subcmd__remove"
                 ;;
+            rdc__subcmd__help__subcmd__context,remove-infra)
+                cmd="rdc__subcmd__help__subcmd__context__subcmd__remove__subcmd__infra"
+                ;;
             rdc__subcmd__help__subcmd__context,remove-machine)
                 cmd="rdc__subcmd__help__subcmd__context__subcmd__remove__subcmd__machine"
                 ;;
             rdc__subcmd__help__subcmd__context,render-infra)
                 cmd="rdc__subcmd__help__subcmd__context__subcmd__render__subcmd__infra"
+                ;;
+            rdc__subcmd__help__subcmd__context,rollback-infra)
+                cmd="rdc__subcmd__help__subcmd__context__subcmd__rollback__subcmd__infra"
                 ;;
             rdc__subcmd__help__subcmd__context,scan-keys)
                 cmd="rdc__subcmd__help__subcmd__context__subcmd__scan__subcmd__keys"
@@ -144,6 +168,9 @@ _rdc() {
                 ;;
             rdc__subcmd__help__subcmd__context,show-infra)
                 cmd="rdc__subcmd__help__subcmd__context__subcmd__show__subcmd__infra"
+                ;;
+            rdc__subcmd__help__subcmd__context,status-infra)
+                cmd="rdc__subcmd__help__subcmd__context__subcmd__status__subcmd__infra"
                 ;;
             *)
                 ;;
@@ -196,7 +223,7 @@ _rdc() {
             return 0
             ;;
         rdc__subcmd__context)
-            opts="-q -v -h -V --context --json --quiet --verbose --color --help --version create-local list remove add-machine machines remove-machine scan-keys set-infra show-infra render-infra push-infra help"
+            opts="-q -v -h -V --context --json --quiet --verbose --color --help --version create-local list remove add-machine machines remove-machine scan-keys set-infra show-infra render-infra push-infra status-infra rollback-infra remove-infra help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -294,7 +321,7 @@ _rdc() {
             return 0
             ;;
         rdc__subcmd__context__subcmd__help)
-            opts="create-local list remove add-machine machines remove-machine scan-keys set-infra show-infra render-infra push-infra help"
+            opts="create-local list remove add-machine machines remove-machine scan-keys set-infra show-infra render-infra push-infra status-infra rollback-infra remove-infra help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -405,6 +432,20 @@ _rdc() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rdc__subcmd__context__subcmd__help__subcmd__remove__subcmd__infra)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rdc__subcmd__context__subcmd__help__subcmd__remove__subcmd__machine)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -420,6 +461,20 @@ _rdc() {
             return 0
             ;;
         rdc__subcmd__context__subcmd__help__subcmd__render__subcmd__infra)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdc__subcmd__context__subcmd__help__subcmd__rollback__subcmd__infra)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -462,6 +517,20 @@ _rdc() {
             return 0
             ;;
         rdc__subcmd__context__subcmd__help__subcmd__show__subcmd__infra)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdc__subcmd__context__subcmd__help__subcmd__status__subcmd__infra)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -579,6 +648,32 @@ _rdc() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rdc__subcmd__context__subcmd__remove__subcmd__infra)
+            opts="-y -q -v -h -V --purge --dry-run --yes --lock-wait --context --json --quiet --verbose --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --lock-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rdc__subcmd__context__subcmd__remove__subcmd__machine)
             opts="-q -v -h -V --context --json --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -609,6 +704,36 @@ _rdc() {
             fi
             case "${prev}" in
                 --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdc__subcmd__context__subcmd__rollback__subcmd__infra)
+            opts="-y -q -v -h -V --to --dry-run --yes --lock-wait --context --json --quiet --verbose --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lock-wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -753,6 +878,28 @@ _rdc() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rdc__subcmd__context__subcmd__status__subcmd__infra)
+            opts="-q -v -h -V --all --context --json --quiet --verbose --color --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rdc__subcmd__help)
             opts="context completions man help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -782,7 +929,7 @@ _rdc() {
             return 0
             ;;
         rdc__subcmd__help__subcmd__context)
-            opts="create-local list remove add-machine machines remove-machine scan-keys set-infra show-infra render-infra push-infra"
+            opts="create-local list remove add-machine machines remove-machine scan-keys set-infra show-infra render-infra push-infra status-infra rollback-infra remove-infra"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -879,6 +1026,20 @@ _rdc() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        rdc__subcmd__help__subcmd__context__subcmd__remove__subcmd__infra)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         rdc__subcmd__help__subcmd__context__subcmd__remove__subcmd__machine)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
@@ -894,6 +1055,20 @@ _rdc() {
             return 0
             ;;
         rdc__subcmd__help__subcmd__context__subcmd__render__subcmd__infra)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdc__subcmd__help__subcmd__context__subcmd__rollback__subcmd__infra)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -936,6 +1111,20 @@ _rdc() {
             return 0
             ;;
         rdc__subcmd__help__subcmd__context__subcmd__show__subcmd__infra)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        rdc__subcmd__help__subcmd__context__subcmd__status__subcmd__infra)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )

@@ -55,6 +55,9 @@ pub enum PushError {
     /// An uploaded program is not where it was written.
     #[error("an uploaded program was gone again before it could be run")]
     UploadGone,
+    /// The machine's `renet` does not understand us.
+    #[error("the `renet` on the machine is of another version than `rdc`")]
+    OtherBuild,
     /// The bundle cannot be written as JSON: a defect of ours.
     #[error("the bundle cannot be written")]
     Bundle(#[source] serde_json::Error),

@@ -10,6 +10,7 @@
 //! The machine plans, because only it knows what it has: a push that finds everything in place is
 //! one connection and one remote command.
 
+mod call;
 mod error;
 mod launch;
 mod look;
@@ -30,6 +31,7 @@ use launch::{Launch, Launched};
 use look::Borrowed;
 use upload::upload;
 
+pub use call::{Call, Called, Remains};
 pub use error::PushError;
 pub use options::Options;
 pub use program::{Program, ProgramError};

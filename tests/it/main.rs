@@ -27,6 +27,7 @@ mod secrets;
 mod simulated_daemon;
 mod ssh;
 mod standin_machine;
+mod status;
 mod terminal;
 mod test_machine;
 mod traefik_accepts;

@@ -1,6 +1,7 @@
 //! `rdc context`: one file a verb.
 
 mod add_machine;
+mod call;
 mod create_local;
 mod fleet;
 mod infra_change;
@@ -15,11 +16,14 @@ mod progress;
 mod push_infra;
 mod remote_failure;
 mod remove;
+mod remove_infra;
 mod remove_machine;
 mod render_infra;
+mod rollback_infra;
 mod scan_keys;
 mod set_infra;
 mod show_infra;
+mod status_infra;
 
 use clap::Subcommand;
 
@@ -50,6 +54,12 @@ pub(crate) enum ContextCommand {
     RenderInfra(render_infra::RenderInfra),
     /// Bring what is declared to a machine
     PushInfra(push_infra::PushInfra),
+    /// Say how machines are doing: what runs, listens, is routed, and expires
+    StatusInfra(status_infra::StatusInfra),
+    /// Go back to a former generation of a machine
+    RollbackInfra(rollback_infra::RollbackInfra),
+    /// Take away what pushes put on a machine
+    RemoveInfra(remove_infra::RemoveInfra),
 }
 
 impl ContextCommand {
@@ -66,6 +76,9 @@ impl ContextCommand {
             Self::ShowInfra(verb) => verb.run(session),
             Self::RenderInfra(verb) => verb.run(session),
             Self::PushInfra(verb) => verb.run(session),
+            Self::StatusInfra(verb) => verb.run(session),
+            Self::RollbackInfra(verb) => verb.run(session),
+            Self::RemoveInfra(verb) => verb.run(session),
         }
     }
 }

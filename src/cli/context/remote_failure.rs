@@ -69,6 +69,10 @@ impl Work<'_> {
                      {user} ALL=(ALL) NOPASSWD: ALL"
                 ))
             }
+            PushError::OtherBuild => Failure::caused(Exit::Refused, &error).hint(format!(
+                "a push brings this version: `rdc context push-infra {}`",
+                self.name
+            )),
             error => programs::failure(&error),
         }
     }

@@ -1,0 +1,115 @@
+//! A question or an order to one machine beside a push: connect, ask its `renet`, close.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use super::programs;
+use super::progress::Display;
+use super::remote_failure::Work;
+use crate::cli::failure::Failure;
+use crate::cli::session::Session;
+use crate::context::Context;
+use crate::context::value::MachineName;
+use crate::push::{Call, Called, Program, PushError, Renets};
+use crate::remote::Remote;
+
+/// A verb of `rdc` at work on one machine.
+pub(super) struct Caller<'a> {
+    session: &'a Session,
+    context: &'a Context,
+    /// The verb of `rdc` and the machine.
+    work: Work<'a>,
+    /// The `renet`s that could be lent.
+    renets: Renets,
+    /// The one of this build; without it the machine's own answers.
+    renet: Option<Program>,
+}
+
+impl<'a> Caller<'a> {
+    pub(super) fn new(
+        session: &'a Session,
+        context: &'a Context,
+        verb: &'static str,
+        name: &'a MachineName,
+    ) -> Result<Self, Failure> {
+        let work = Work {
+            verb,
+            name,
+            machine: context.machine(name)?,
+        };
+        work.refuse_unknown_keys()?;
+        let renets = programs::renets(context)?;
+        let renet = renets.usual().ok();
+        Ok(Self {
+            session,
+            context,
+            work,
+            renets,
+            renet,
+        })
+    }
+
+    /// Runs `renet infra VERB OPTIONS` on the machine.
+    pub(super) fn call(&self, verb: &str, options: Vec<String>) -> Result<Called, Failure> {
+        self.run(verb, options, false)
+    }
+
+    /// The same also where a machine has something of a push, but no `renet` any more: it is lent
+    /// one.
+    pub(super) fn call_or_lend(&self, verb: &str, options: Vec<String>) -> Result<Called, Failure> {
+        self.run(verb, options, true)
+    }
+
+    fn run(&self, verb: &str, options: Vec<String>, lend: bool) -> Result<Called, Failure> {
+        let output = &self.session.output;
+        let Work { name, machine, .. } = self.work;
+        let call = Call {
+            verb,
+            options,
+            renet: self.renet.as_ref(),
+        };
+        let display = Display::new(output);
+        let mut progress = display.line(name);
+        let asking = async {
+            progress.connecting();
+            let remote = Remote::connect(name, machine, &self.context.ssh_key).await?;
+            let mut called = call.run(&remote, &mut progress).await;
+            if lend
+                && let Ok(Called::NoRenet(remains)) = &called
+                && !remains.is_empty()
+            {
+                called = call
+                    .run_borrowed(remains, &self.renets, &remote, &mut progress)
+                    .await;
+            }
+            remote.close().await;
+            called
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("cannot start the runtime")?;
+        let called: Option<Result<Called, PushError>> = runtime.block_on(async {
+            tokio::select! {
+                called = asking => Some(called),
+                _ = tokio::signal::ctrl_c() => None,
+            }
+        });
+        display.clear();
+        match called {
+            Some(called) => called.map_err(|error| self.work.failed(output, error)),
+            None => Err(self.work.interrupted()),
+        }
+    }
+}
+
+/// The option by which the machine waits for somebody else's push. It counts whole seconds; to wait
+/// a little longer than asked does no harm.
+pub(super) fn lock_wait(patience: Duration) -> Vec<String> {
+    let seconds = patience.as_secs() + u64::from(patience.subsec_nanos() > 0);
+    if seconds == 0 {
+        return Vec::new();
+    }
+    vec!["--lock-wait".to_owned(), seconds.to_string()]
+}
