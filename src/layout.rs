@@ -8,6 +8,13 @@ pub const ROUTE_SERVER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::
 /// Where Traefik answers `/ping`.
 pub const TRAEFIK_PING: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7112));
 
+/// Where the Traefik answers `/ping` that serves while the other one restarts.
+pub const STANDBY_PING: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 7113));
+/// The entry point on which Traefik answers `/ping`.
+pub const PING_ENTRYPOINT: &str = "ping";
+/// Where it answers 200 on that entry point as soon as it has the containers' routes, and not before.
+pub const READY_PATH: &str = "/ready";
+
 /// Everything that a push configures.
 pub const ETC: &str = "/etc/rediacc";
 /// Symlink to the live generation; one rename swaps it.
@@ -20,6 +27,8 @@ pub const TRANSACTION: &str = "/etc/rediacc/.transaction";
 pub const DYNAMIC_DIR: &str = "/etc/rediacc/traefik.d";
 /// Where the units are installed.
 pub const UNIT_DIR: &str = "/etc/systemd/system";
+/// Where units are that are gone after a reboot.
+pub const RUNTIME_UNIT_DIR: &str = "/run/systemd/system";
 /// Where the proxy's user is declared.
 pub const SYSUSERS_DIR: &str = "/etc/sysusers.d";
 /// The uploaded programs: `{name}/{content hash}/{name}` under it.
@@ -41,6 +50,16 @@ pub const TRAEFIK_YML: &str = "traefik.yml";
 pub const ROUTER_ENV: &str = "router.env";
 /// Traefik's unit, in a generation and installed.
 pub const PROXY_SERVICE: &str = "rediacc-proxy.service";
+/// The unit of the Traefik that serves while the other one restarts; made on the machine.
+pub const STANDBY_SERVICE: &str = "rediacc-proxy-standby.service";
+/// What a Traefik's unit has below `/run`, by its name there.
+pub const PROXY_RUNTIME_DIR: &str = "rediacc-proxy";
+/// The same for the one that serves while the other restarts.
+pub const STANDBY_RUNTIME_DIR: &str = "rediacc-proxy-standby";
+/// Its mark in there that new connections go to it.
+pub const SERVING: &str = "serving";
+/// Its mark that no other one is there any more, and another may come.
+pub const SETTLED: &str = "settled";
 /// The route server's unit, in a generation and installed.
 pub const ROUTER_SERVICE: &str = "rediacc-router.service";
 /// The route server's listening socket, in a generation and installed.
@@ -49,6 +68,8 @@ pub const ROUTER_SOCKET: &str = "rediacc-router.socket";
 pub const SETTLE_SERVICE: &str = "rediacc-settle.service";
 /// The proxy's user, in a generation; installed as `rediacc.conf`.
 pub const SYSUSERS_CONF: &str = "sysusers.conf";
+/// Which entry points a generation opens, and where.
+pub const BINDS: &str = "binds.json";
 /// Cloudflare's token, in a generation, for root alone.
 pub const CF_DNS_TOKEN: &str = "cf-dns-token";
 /// Symlink to the Traefik that a generation runs.
@@ -58,6 +79,9 @@ pub const RENET: &str = "renet";
 
 /// The Traefik that a machine gets where nobody asks for another.
 pub const TRAEFIK_VERSION: &str = "3.7.15";
+
+/// How long a client of Traefik stays on one connection while it keeps asking, in seconds.
+pub const KEEP_ALIVE_MAX_S: u64 = 15;
 
 /// The certificate resolver, as the page's labels name it.
 pub const CERT_RESOLVER: &str = "letsencrypt";

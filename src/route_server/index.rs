@@ -209,8 +209,10 @@ impl Index {
             self.shares.insert(id, Share::of(merge(&parts))?);
         }
         self.losses = losses;
+        let ready = self.settings.ready_entrypoint.as_deref();
+        let ready = ready.map(Share::ready).transpose()?;
         Ok(Snapshot {
-            yaml: document(&self.shares.values()),
+            yaml: document(&ready.iter().chain(self.shares.values())),
             summary: Summary::of(self.shares.values()),
             known: self.known(),
         })
@@ -277,6 +279,26 @@ mod tests {
         reset(&mut other, 2880, &["a"]);
         reset(&mut other, 2816, &["a", "b", "c"]);
         assert_eq!(document_of(&mut one), document_of(&mut other));
+    }
+
+    #[test]
+    fn traefik_says_that_it_has_the_routes_where_it_is_asked_to() {
+        let settings = RouteSettings {
+            ready_entrypoint: Some("ping".to_owned()),
+            ..RouteSettings::default()
+        };
+        let mut index = Index::new(settings, PortTable::default());
+        let snapshot = index.snapshot().expect("plain data");
+        let expected = r#"http:
+  routers:
+    "rediacc.ready":
+      entryPoints:
+        - ping
+      service: "ping@internal"
+      rule: "Path(`/ready`)"
+"#;
+        assert_eq!(snapshot.yaml, expected);
+        assert_eq!(snapshot.summary, Summary::default());
     }
 
     #[test]
@@ -423,6 +445,7 @@ mod tests {
             entrypoints: ["web".parse().expect("a name")].into(),
             cert_resolver: None,
             auto_routes: true,
+            ready_entrypoint: None,
             allow_internal: false,
             trusted_repositories: Default::default(),
         };

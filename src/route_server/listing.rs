@@ -179,6 +179,7 @@ mod tests {
             entrypoints: entrypoints.into(),
             cert_resolver: None,
             auto_routes: true,
+            ready_entrypoint: None,
             allow_internal: false,
             trusted_repositories: Default::default(),
         };

@@ -86,6 +86,10 @@ pub struct Options {
     )]
     pub auto_routes: Switch,
 
+    /// The entry point on which Traefik answers 200 at /ready as soon as it has these routes
+    #[arg(long, env = "REDIACC_READY_ENTRYPOINT", value_name = "NAME")]
+    pub ready_entrypoint: Option<String>,
+
     /// Let labels refer to what other providers define, api@internal among them
     #[arg(long, env = "REDIACC_ALLOW_INTERNAL")]
     pub allow_internal: bool,
@@ -125,6 +129,7 @@ impl Options {
                 challenge: self.cert_challenge,
             }),
             auto_routes: self.auto_routes == Switch::On,
+            ready_entrypoint: given(self.ready_entrypoint.as_deref()),
             allow_internal: self.allow_internal,
             trusted_repositories: self.trusted_repositories.iter().copied().collect(),
         }

@@ -2,16 +2,14 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use axum::Router;
-use axum::extract::connect_info::Connected;
-use axum::extract::{ConnectInfo, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::IncomingStream;
+use axum::{Extension, Router};
 use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -19,6 +17,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::connections::{self, Connection};
 use super::inventory::inventory;
 use super::listing::listing;
 use super::metrics::{CONTENT_TYPE, Metrics};
@@ -30,10 +29,6 @@ const HOLD_UNCHANGED: Duration = Duration::from_secs(5);
 /// How long a poll is held while the routes are not complete. After an error Traefik backs off,
 /// by up to 12 s, so that an answer which is late beats one that says to come again.
 const HOLD_INCOMPLETE: Duration = Duration::from_secs(8);
-/// How long connections may take to finish once the server is told to stop. Answers are short;
-/// what takes longer is a client that does not read, or has not finished asking.
-const STOP_TIMEOUT: Duration = Duration::from_secs(1);
-
 const PATHS: [&str; 6] = [
     "/routes.yaml",
     "/routes.json",
@@ -80,14 +75,8 @@ pub async fn serve(
         .route("/containers.json", get(containers_json))
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
-        .with_state(shared)
-        .into_make_service_with_connect_info::<Connection>();
-    let server =
-        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    tokio::select! {
-        ended = async { server.await } => ended,
-        () = async { stop.cancelled().await; tokio::time::sleep(STOP_TIMEOUT).await } => Ok(()),
-    }
+        .with_state(shared);
+    connections::serve(listener, router, stop).await
 }
 
 #[derive(Clone)]
@@ -97,25 +86,9 @@ struct Shared {
     stop: CancellationToken,
 }
 
-/// One client's connection, and the version that was last sent on it; 0 for none. Traefik polls
-/// on one connection, so that this is what it has; a restarted one has a new connection.
-#[derive(Clone, Default)]
-struct Connection {
-    sent: Arc<AtomicU64>,
-}
-
-impl Connected<IncomingStream<'_, TcpListener>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        // The end of a large answer does not wait until its beginning is acknowledged. It fails
-        // on a connection that is gone already.
-        let _ = stream.io().set_nodelay(true);
-        Self::default()
-    }
-}
-
 async fn routes_yaml(
     State(shared): State<Shared>,
-    ConnectInfo(connection): ConnectInfo<Connection>,
+    Extension(connection): Extension<Connection>,
     method: Method,
 ) -> Response {
     if method == Method::GET {

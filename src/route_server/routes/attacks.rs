@@ -251,6 +251,7 @@ fn settings() -> RouteSettings {
         entrypoints: entrypoints.map(|name| name.parse().expect("a name")).into(),
         cert_resolver: None,
         auto_routes: true,
+        ready_entrypoint: None,
         allow_internal: false,
         trusted_repositories: [].into(),
     }

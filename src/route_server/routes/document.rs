@@ -1,10 +1,13 @@
 //! The document that Traefik polls, put together from what each repository has in it. A change in
 //! one repository renders that one anew; the others' text is copied.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{Rejection, Routes};
-use crate::traefik::dynamic::{DynamicConfig, Http, Tcp, Udp, entries_to_yaml};
+use crate::layout;
+use crate::traefik::dynamic::{DynamicConfig, Http, Router, Tcp, Udp, entries_to_yaml};
 
 /// What one repository has in the document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,7 +51,32 @@ struct Sections {
     udp_services: String,
 }
 
+/// The router by which Traefik says that it has the routes. No label can name another one so: a
+/// dot in a label begins the next part of it.
+const READY_ROUTER: &str = "rediacc.ready";
+/// Traefik's own answer that it lives.
+const PING_SERVICE: &str = "ping@internal";
+
 impl Share {
+    /// What is there for Traefik to say that it has the routes: on one of its own entry points it
+    /// answers 200 then. It counts as nobody's router.
+    pub fn ready(entrypoint: &str) -> Result<Self, serde_json::Error> {
+        let router = Router {
+            entry_points: vec![entrypoint.to_owned()],
+            rule: Some(format!("Path(`{}`)", layout::READY_PATH)),
+            service: Some(PING_SERVICE.to_owned()),
+            ..Router::default()
+        };
+        let http = Http {
+            routers: BTreeMap::from([(READY_ROUTER.to_owned(), router)]),
+            ..Http::default()
+        };
+        Ok(Self {
+            sections: Sections::of(&http, &Tcp::default(), &Udp::default())?,
+            summary: Summary::default(),
+        })
+    }
+
     /// Renders the routes of one repository.
     pub fn of(routes: Routes) -> Result<Self, serde_json::Error> {
         let Routes {

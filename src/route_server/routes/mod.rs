@@ -74,6 +74,8 @@ pub struct RouteSettings {
     pub cert_resolver: Option<CertResolver>,
     /// Whether containers without `traefik.enable` get a route.
     pub auto_routes: bool,
+    /// The entry point on which Traefik is to say that it has the routes.
+    pub ready_entrypoint: Option<String>,
     /// Whether labels may refer to what other providers define, `api@internal` among them.
     pub allow_internal: bool,
     /// Repositories whose labels may send Traefik to any address and have it read any file.

@@ -188,6 +188,7 @@ fn settings(machine: &Machine) -> RouteSettings {
             challenge: machine.cert_challenge.parse().expect("a challenge"),
         }),
         auto_routes: machine.auto_routes,
+        ready_entrypoint: None,
         allow_internal: machine.allow_internal,
         trusted_repositories: machine.trusted.iter().copied().collect(),
     }
