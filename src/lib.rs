@@ -8,6 +8,7 @@
 //!            └───► release ─► context
 //!   route_server ─► traefik                              (renet, on the machine)
 //!   machine ─► render ─► context ─► traefik
+//!   proxy ─► traefik
 //! ```
 //!
 //! `causes`, `network` and `layout` are leaves; `bundle`, which names `context`, is the wire between
@@ -38,6 +39,8 @@ pub mod release;
 pub mod push;
 
 pub mod machine;
+
+pub mod proxy;
 
 pub mod route_server;
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use rediacc::{machine, route_server};
+use rediacc::{machine, proxy, route_server};
 
 /// What happens on the machine: routes of containers, and what `rdc` pushes.
 #[derive(Parser)]
@@ -17,6 +17,8 @@ struct Arguments {
 enum Command {
     /// Serve Traefik the routes of all running containers
     RouteServer(Box<route_server::Arguments>),
+    /// Open the entry points and become Traefik; rediacc-proxy.service runs it
+    Proxy(proxy::Arguments),
     /// What a push does on the machine; `rdc context push-infra` runs it
     #[command(subcommand)]
     Infra(machine::Command),
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let result = match command {
         Command::RouteServer(arguments) => route_server::run(&arguments),
+        Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Infra(command) => return machine::run(command),
     };
     match result {

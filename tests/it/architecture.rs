@@ -23,11 +23,12 @@ const MAY_NAME: [(&str, &[&str]); 11] = [
         "machine",
         &["bundle", "context", "layout", "render", "traefik"],
     ),
+    ("proxy", &["bundle", "layout", "traefik"]),
     ("route_server", &["layout", "network", "traefik"]),
 ];
 
 /// `rdc`'s commands may name everything but what runs on the machine.
-const CLI_MUST_NOT_NAME: [&str; 2] = ["machine", "route_server"];
+const CLI_MUST_NOT_NAME: [&str; 3] = ["machine", "proxy", "route_server"];
 
 /// These do no I/O, and know no clock and no environment.
 const PURE: [&str; 16] = [
