@@ -13,7 +13,7 @@ use crate::bundle::{Bind, Failure, Token};
 use crate::layout;
 
 /// Which entry points a generation opens, for the next push's preflight.
-const BINDS: &str = "binds.json";
+const BINDS: &str = layout::BINDS;
 /// The name of the folder in which a generation is written.
 const STAGING: &str = ".staging";
 /// How many generations are kept, the live one included.

@@ -7,9 +7,11 @@
 
 mod apply;
 mod check;
+mod connections;
 mod diff;
 mod files;
 mod generation;
+mod handover;
 mod lock;
 mod manifest;
 mod observe;
@@ -20,6 +22,7 @@ mod remove;
 mod rollback;
 mod settle;
 mod sockets;
+mod standby;
 mod status;
 mod systemd;
 mod traefik_program;

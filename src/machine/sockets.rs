@@ -10,6 +10,8 @@ use crate::bundle::{Bind, Failure};
 /// (`TCP_CLOSE`), in hexadecimal.
 const LISTEN: &str = "0A";
 const UNCONNECTED: &str = "07";
+/// The state of an open TCP connection (`TCP_ESTABLISHED`).
+const ESTABLISHED: &str = "01";
 
 /// One socket that waits for clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +43,17 @@ impl Listening {
     }
 }
 
+/// The open TCP connections, by the address of this machine's end and the kernel's number of it.
+pub(super) fn open_connections() -> Result<Vec<(SocketAddr, u64)>, Failure> {
+    let mut found = Vec::new();
+    for table in ["tcp", "tcp6"] {
+        let text = read(table)?;
+        let sockets = in_state(&text, ESTABLISHED);
+        found.extend(sockets.map(|(address, _, inode)| (address, inode)));
+    }
+    Ok(found)
+}
+
 /// All sockets that wait for clients, of TCP and UDP, IPv4 and IPv6.
 pub(super) fn listening() -> Result<Vec<Listening>, Failure> {
     let mut found = Vec::new();
@@ -50,34 +63,44 @@ pub(super) fn listening() -> Result<Vec<Listening>, Failure> {
         ("udp", true),
         ("udp6", true),
     ] {
-        let path = format!("/proc/net/{table}");
-        match fs::read_to_string(&path) {
-            Ok(text) => found.extend(sockets(&text, is_udp)),
-            // A kernel without IPv6 has no such table.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(failed(format!("cannot read {path}: {error}"))),
-        }
+        found.extend(sockets(&read(table)?, is_udp));
     }
     Ok(found)
+}
+
+/// One of the kernel's tables; a kernel without IPv6 has none of it.
+fn read(table: &str) -> Result<String, Failure> {
+    let path = format!("/proc/net/{table}");
+    match fs::read_to_string(&path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        text => text.map_err(|error| failed(format!("cannot read {path}: {error}"))),
+    }
 }
 
 /// The waiting sockets in one of the kernel's tables.
 fn sockets(table: &str, is_udp: bool) -> Vec<Listening> {
     let state = if is_udp { UNCONNECTED } else { LISTEN };
-    table
-        .lines()
-        .skip(1)
-        .filter_map(|line| {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            (*words.get(3)? == state).then_some(())?;
-            Some(Listening {
-                is_udp,
-                address: address(words.get(1)?)?,
-                user: words.get(7)?.parse().ok()?,
-                inode: words.get(9)?.parse().ok()?,
-            })
+    in_state(table, state)
+        .map(|(address, user, inode)| Listening {
+            is_udp,
+            address,
+            user,
+            inode,
         })
         .collect()
+}
+
+/// The sockets of a table that are in a state: their own address, user and number.
+fn in_state<'a>(
+    table: &'a str,
+    state: &'a str,
+) -> impl Iterator<Item = (SocketAddr, u32, u64)> + use<'a> {
+    table.lines().skip(1).filter_map(move |line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        (*words.get(3)? == state).then_some(())?;
+        let user = words.get(7)?.parse().ok()?;
+        Some((address(words.get(1)?)?, user, words.get(9)?.parse().ok()?))
+    })
 }
 
 /// An address as the kernel writes it: 32-bit words in the machine's byte order, and the port.

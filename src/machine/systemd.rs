@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use super::failed;
 use crate::bundle::Failure;
@@ -92,6 +93,45 @@ pub(super) fn run_apart(unit: &str, program: &Path, words: &[&str]) -> Result<()
 /// Runs `systemctl` with a verb and its words.
 pub(super) fn systemctl(words: &[&str]) -> Result<(), Failure> {
     output(Command::new("systemctl").arg("--quiet").args(words)).map(drop)
+}
+
+/// Has systemd start or restart a unit; the end of its journal tells why it did not come up.
+pub(super) fn start(verb: &str, unit: &str) -> Result<(), Failure> {
+    systemctl(&[verb, unit]).map_err(|_| {
+        let mut failure = failed(format!("{unit} did not come up")).hint(format!(
+            "`systemctl status {unit}` on the machine shows more"
+        ));
+        failure.journal = journal(unit);
+        failure
+    })
+}
+
+/// What systemd says of one property of a unit.
+pub(super) fn property(unit: &str, name: &str) -> Result<String, Failure> {
+    let mut show = Command::new("systemctl");
+    show.args(["show", "--value", "--property", name, "--", unit]);
+    output(&mut show).map(|text| text.trim().to_owned())
+}
+
+/// Has systemd stop a unit after a time, whatever becomes of this process.
+pub(super) fn stop_after(unit: &str, delay: Duration) -> Result<(), Failure> {
+    let mut run = Command::new("systemd-run");
+    run.args(["--quiet", "--collect", "--unit", &stopper(unit)])
+        .args(["--on-active", &format!("{}s", delay.as_secs())])
+        .args(["--timer-property=AccuracySec=100ms"])
+        .args(["systemctl", "stop", unit]);
+    output(&mut run).map(drop)
+}
+
+/// Stops a unit now, if it runs, and not once more later.
+pub(super) fn stop_now(unit: &str) -> Result<(), Failure> {
+    // A pattern stands for the units that there are: it is no error that there is no timer.
+    systemctl(&["stop", &format!("{}.tim[e]r", stopper(unit)), unit])
+}
+
+/// What stops a unit later.
+fn stopper(unit: &str) -> String {
+    format!("{}-end", unit.trim_end_matches(".service"))
 }
 
 /// Makes the users that `/etc/sysusers.d` declares.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::plan::{self, UNITS};
 use super::systemd::{self, UnitState};
-use super::{failed, files, generation, probe};
+use super::{failed, files, generation, handover, probe};
 use crate::bundle::{Failure, FailureKind, Message, Step, Unfinished};
 use crate::layout;
 
@@ -296,7 +296,7 @@ fn bring_up(is_due: impl Fn(&str, &UnitState) -> bool, tell: Tell<'_>) -> Result
             restart(&unit)?;
         } else if !state.active {
             tell(&Message::Doing(Step::Start { unit: unit.clone() }));
-            start("start", &unit)?;
+            systemd::start("start", &unit)?;
         }
     }
     tell(&Message::Doing(Step::Probe));
@@ -304,21 +304,14 @@ fn bring_up(is_due: impl Fn(&str, &UnitState) -> bool, tell: Tell<'_>) -> Result
 }
 
 fn restart(unit: &str) -> Result<(), Failure> {
+    if unit == layout::PROXY_SERVICE {
+        return handover::restart_proxy();
+    }
     if unit == layout::ROUTER_SOCKET {
         // systemd refuses to open a socket while its service has the former one.
         systemd::systemctl(&["stop", layout::ROUTER_SERVICE])?;
     }
-    start("restart", unit)
-}
-
-fn start(verb: &str, unit: &str) -> Result<(), Failure> {
-    systemd::systemctl(&[verb, unit]).map_err(|_| {
-        let mut failure = failed(format!("{unit} did not come up")).hint(format!(
-            "`systemctl status {unit}` on the machine shows more"
-        ));
-        failure.journal = systemd::journal(unit);
-        failure
-    })
+    systemd::start("restart", unit)
 }
 
 /// Starts units of the live generation anew, without a swap: their files had been replaced.
@@ -329,6 +322,8 @@ pub(super) fn start_again(units: &[String], tell: Tell<'_>) -> Result<(), Failur
 /// Makes the machine what it was before its first push: nothing of ours runs or starts at boot.
 /// Programs, certificates and the operator's own files stay.
 pub(super) fn clear() -> Result<(), Failure> {
+    // It is there only for some seconds after a push.
+    let _ = systemd::stop_now(layout::STANDBY_SERVICE);
     for unit in UNITS.into_iter().rev() {
         // A unit that was never loaded cannot be stopped, and need not be.
         let _ = systemd::systemctl(&["stop", unit]);

@@ -98,6 +98,11 @@ impl TestMachine {
         Self::script_command(&["docker"], &self.name, &all)
     }
 
+    /// A program of this host in the machine's network, to be run.
+    pub(crate) fn exec_command(&self, words: &[&str]) -> Command {
+        Self::script_command(&["exec"], &self.name, words)
+    }
+
     /// Starts or stops a daemon.
     pub(crate) fn daemon(&self, network_id: u32, action: &str) {
         self.script(&["daemon"], &[&network_id.to_string(), action]);
