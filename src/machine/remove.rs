@@ -17,7 +17,8 @@ use crate::bundle::{Failure, Message, Report, Step};
 use crate::layout;
 
 /// In this order: the socket takes its service along, and nobody starts that again.
-const STOPPING: [&str; 3] = [
+const STOPPING: [&str; 4] = [
+    layout::STANDBY_SERVICE,
     layout::PROXY_SERVICE,
     layout::ROUTER_SOCKET,
     layout::ROUTER_SERVICE,
@@ -133,6 +134,7 @@ fn own() -> Vec<PathBuf> {
         .into_iter()
         .chain([layout::SETTLE_SERVICE])
         .map(|unit| plan::boot_link(unit).0);
+    let standby = Path::new(layout::RUNTIME_UNIT_DIR).join(layout::STANDBY_SERVICE);
     let folders = [
         layout::CURRENT,
         layout::GENERATIONS,
@@ -141,6 +143,7 @@ fn own() -> Vec<PathBuf> {
     marks
         .into_iter()
         .chain(at_boot)
+        .chain([standby])
         .chain(plan::links().into_keys())
         .chain(folders.map(PathBuf::from))
         .collect()

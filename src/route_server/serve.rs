@@ -24,8 +24,13 @@ use super::metrics::{CONTENT_TYPE, Metrics};
 use super::ports::{PortListing, PortRange};
 use super::publish::{DaemonState, Publication, View};
 
-/// How long a poll is held while nothing changes. Below Traefik's `pollTimeout` of 10 s.
-const HOLD_UNCHANGED: Duration = Duration::from_secs(5);
+/// How long a poll is held while nothing changes. A Traefik that ends waits for its poll, so that
+/// it is short; it is longer where a needless answer costs more.
+const HOLD_UNCHANGED: Duration = Duration::from_secs(1);
+/// How long a poll for a large document is held. Below Traefik's `pollTimeout` of 10 s.
+const HOLD_LARGE: Duration = Duration::from_secs(5);
+/// From how many bytes on a document is large: reading it and hashing it takes milliseconds.
+const LARGE_BYTES: usize = 1024 * 1024;
 /// How long a poll is held while the routes are not complete. After an error Traefik backs off,
 /// by up to 12 s, so that an answer which is late beats one that says to come again.
 const HOLD_INCOMPLETE: Duration = Duration::from_secs(8);
@@ -110,7 +115,8 @@ async fn routes_yaml(
 /// Waits until there is another version than the one that was sent, but not for ever.
 async fn hold(shared: &Shared, sent: u64) {
     let mut publication = shared.view.publication.clone();
-    let limit = match *publication.borrow() {
+    let limit = match &*publication.borrow() {
+        Some(publication) if publication.yaml.len() >= LARGE_BYTES => HOLD_LARGE,
         Some(_) => HOLD_UNCHANGED,
         None => HOLD_INCOMPLETE,
     };
