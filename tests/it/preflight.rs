@@ -208,7 +208,13 @@ fn a_container_is_served(machine: &TestMachine) {
 }
 
 fn a_stopped_traefik_does_not_keep_its_ports(rdc: &Rdc, machine: &TestMachine) {
-    machine.run(&["systemctl", "stop", "rediacc-proxy"]);
+    // With the one that stood by during the last push.
+    machine.run(&[
+        "systemctl",
+        "stop",
+        "rediacc-proxy",
+        "rediacc-proxy-standby",
+    ]);
     occupy(
         machine,
         "nginx",

@@ -35,7 +35,7 @@ const PUSH: [&str; 3] = ["context", "push-infra", "server-1"];
 /// Types answers on a terminal, each after its question; they stand on standard input, a
 /// question and its answer a line.
 const TYPIST: &str = r#"
-import os, pty, sys
+import os, pty, sys, termios, time
 answers = [line.rstrip("\n").split("\t") for line in sys.stdin]
 child, terminal = pty.fork()
 if child == 0:
@@ -55,6 +55,9 @@ for question, answer in answers:
         if not read():
             sys.exit("the terminal closed before: " + question)
     seen = b""
+    # What is typed before the program reads is thrown away, and reading begins with the echo's end.
+    while termios.tcgetattr(terminal)[3] & termios.ECHO:
+        time.sleep(0.001)
     os.write(terminal, answer.encode() + b"\r")
 while read():
     pass

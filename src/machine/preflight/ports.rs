@@ -19,7 +19,7 @@ use crate::traefik::entrypoint::Listener;
 /// change from one Traefik to another.
 const OURS: [&str; 4] = [
     layout::PROXY_SERVICE,
-    "rediacc-proxy-standby.service",
+    layout::STANDBY_SERVICE,
     layout::ROUTER_SERVICE,
     layout::ROUTER_SOCKET,
 ];
