@@ -49,7 +49,7 @@ pub(super) fn remove(
     }
     systemd::systemctl(&["daemon-reload"])?;
     // A unit that had failed would stay in systemd's lists; one that had not is no error here.
-    let _ = systemd::systemctl(&[&["reset-failed"][..], &UNITS].concat());
+    let _ = systemd::systemctl(&[&["reset-failed"][..], &STOPPING].concat());
     tidy();
     Ok(Report {
         generation: None,

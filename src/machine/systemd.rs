@@ -126,7 +126,10 @@ pub(super) fn stop_after(unit: &str, delay: Duration) -> Result<(), Failure> {
 /// Stops a unit now, if it runs, and not once more later.
 pub(super) fn stop_now(unit: &str) -> Result<(), Failure> {
     // A pattern stands for the units that there are: it is no error that there is no timer.
-    systemctl(&["stop", &format!("{}.tim[e]r", stopper(unit)), unit])
+    systemctl(&["stop", &format!("{}.tim[e]r", stopper(unit)), unit])?;
+    // How it ended is told by whoever stops it; one that had not failed is no error here.
+    let _ = systemctl(&["reset-failed", unit]);
+    Ok(())
 }
 
 /// What stops a unit later.

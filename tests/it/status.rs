@@ -192,7 +192,10 @@ fn all_is_well(machine: &Operated) {
 }
 
 fn what_is_not_well_is_told(machine: &Operated) {
-    machine.shell("systemctl stop rediacc-router.socket rediacc-proxy.service");
+    // With the one that stood by during the last push.
+    machine.shell(
+        "systemctl stop rediacc-router.socket rediacc-proxy.service rediacc-proxy-standby.service",
+    );
     machine.shell("echo '# by hand' >>/etc/rediacc/current/router.env");
     machine.shell(
         "mv /var/lib/rediacc/proxy/acme.json /tmp && echo '{' >/var/lib/rediacc/proxy/acme.json",
@@ -293,10 +296,10 @@ fn it_goes_back_and_forth(machine: &Operated) {
 }
 
 fn what_does_not_come_up_is_taken_back(machine: &Operated) {
-    // An address that is nobody's here: Traefik reads it, and ends when it listens.
+    // An entry point at an address that is nobody's here: Traefik reads it, and ends when it listens.
     machine.shell(
         "cp /etc/rediacc/generations/1/traefik.yml /tmp && \
-         sed -i -E 's/address: \".*:2525\"/address: \"203.0.113.99:2525\"/' \
+         sed -i 's/^entryPoints:/entryPoints:\\n  other:\\n    address: \"203.0.113.99:2525\"/' \
          /etc/rediacc/generations/1/traefik.yml",
     );
     let back = machine.rdc(&["rollback-infra", "server-1"]).code(7);
