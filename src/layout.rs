@@ -52,6 +52,10 @@ pub const ROUTER_ENV: &str = "router.env";
 pub const PROXY_SERVICE: &str = "rediacc-proxy.service";
 /// The unit of the Traefik that serves while the other one restarts; made on the machine.
 pub const STANDBY_SERVICE: &str = "rediacc-proxy-standby.service";
+/// The query by which Traefik polls for routes: it obtains certificates once it serves.
+pub const CERTIFICATES_LATER: &str = "certificates=later";
+/// The query by which a standby polls for routes: it obtains no certificates.
+pub const CERTIFICATES_NEVER: &str = "certificates=never";
 /// What a Traefik's unit has below `/run`, by its name there.
 pub const PROXY_RUNTIME_DIR: &str = "rediacc-proxy";
 /// The same for the one that serves while the other restarts.

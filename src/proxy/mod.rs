@@ -81,7 +81,7 @@ fn launch(options: &Launch) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {ping} for /ping"))?;
 
     let traefik = generation.join(layout::TRAEFIK);
-    let config = generation.join(layout::TRAEFIK_YML);
+    let config = role.config(generation.join(layout::TRAEFIK_YML))?;
     let mut command = Command::new(&traefik);
     command.arg(format!("--configFile={}", config.display()));
     // It reads its sockets only where they are addressed to it: this process becomes it.

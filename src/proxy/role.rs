@@ -1,8 +1,10 @@
 //! Which of the two Traefiks of a machine one is.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use clap::Args;
 
 use crate::layout;
@@ -30,6 +32,20 @@ impl Role {
         } else {
             layout::TRAEFIK_PING
         }
+    }
+
+    /// The static configuration to run, from the generation's. The standby's is a copy by which it
+    /// obtains no certificates: an authority's proof over HTTP may come to the other one.
+    pub(super) fn config(self, generations: PathBuf) -> anyhow::Result<PathBuf> {
+        if !self.standby {
+            return Ok(generations);
+        }
+        let text = fs::read_to_string(&generations)
+            .with_context(|| format!("cannot read {}", generations.display()))?;
+        let own = self.runtime_dir().join(layout::TRAEFIK_YML);
+        let text = text.replace(layout::CERTIFICATES_LATER, layout::CERTIFICATES_NEVER);
+        fs::write(&own, text).with_context(|| format!("cannot write {}", own.display()))?;
+        Ok(own)
     }
 
     /// The folder that systemd makes for its unit.

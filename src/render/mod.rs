@@ -158,7 +158,11 @@ impl<'a> Values<'a> {
             auto_routes: if infra.auto_routes { "on" } else { "off" },
             dynamic_ports: infra.default_ports.then(|| format!("{first}-{last}")),
             listen: layout::ROUTE_SERVER.to_string(),
-            routes_url: format!("http://{}/routes.yaml", layout::ROUTE_SERVER),
+            routes_url: format!(
+                "http://{}/routes.yaml?{}",
+                layout::ROUTE_SERVER,
+                layout::CERTIFICATES_LATER
+            ),
             ping_address: layout::TRAEFIK_PING.to_string(),
             ping_entrypoint: layout::PING_ENTRYPOINT,
             keep_alive_max_s: layout::KEEP_ALIVE_MAX_S,

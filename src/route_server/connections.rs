@@ -23,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
 
+use super::certificates::Deferral;
+
 /// How long connections may take to finish once the server is told to stop. Answers are short;
 /// what takes longer is a client that does not read, or has not finished asking.
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -35,6 +37,8 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 pub(super) struct Connection {
     /// The version that was last sent; 0 for none.
     pub(super) sent: Arc<AtomicU64>,
+    /// Whether certificates were left for later.
+    pub(super) deferral: Arc<Deferral>,
     /// Whether anything was asked.
     has_asked: Arc<AtomicBool>,
 }

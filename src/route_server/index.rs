@@ -19,6 +19,7 @@ use super::routes::{
     repository_routes, routes,
 };
 use crate::network::NetworkId;
+use crate::traefik::dynamic::Switch;
 
 /// A repository, or none: the daemons outside the socket folder.
 type Repository = Option<NetworkId>;
@@ -71,6 +72,26 @@ impl Known {
     pub fn routes(&self) -> Routes {
         let daemons = self.daemons.iter().map(Arc::as_ref);
         routes(daemons, &self.ports, &self.settings)
+    }
+
+    /// The document without any certificate resolver: a Traefik that reads it serves the
+    /// certificates that there are, and obtains none.
+    pub fn yaml_without_resolvers(&self) -> Result<String, serde_json::Error> {
+        let mut routes = self.routes();
+        for router in routes.config.http.routers.values_mut() {
+            if let Switch::On(tls) = &mut router.tls {
+                tls.cert_resolver = None;
+            }
+        }
+        for router in routes.config.tcp.routers.values_mut() {
+            if let Switch::On(tls) = &mut router.tls {
+                tls.cert_resolver = None;
+            }
+        }
+        let ready = self.settings.ready_entrypoint.as_deref();
+        let ready = ready.map(Share::ready).transpose()?;
+        let share = Share::of(routes)?;
+        Ok(document(&ready.iter().chain([&share])))
     }
 
     /// Who has which external port.

@@ -15,6 +15,7 @@
 //! daemon waits for another. One thread does it all, so that nothing is shared under a lock.
 
 pub mod absences;
+mod certificates;
 mod connections;
 pub mod discover;
 pub mod docker;

@@ -17,6 +17,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::certificates::Certificates;
 use super::connections::{self, Connection};
 use super::inventory::inventory;
 use super::listing::listing;
@@ -94,22 +95,48 @@ struct Shared {
 async fn routes_yaml(
     State(shared): State<Shared>,
     Extension(connection): Extension<Connection>,
+    RawQuery(query): RawQuery,
     method: Method,
 ) -> Response {
+    let certificates = Certificates::of(query.as_deref());
+    let sent = connection.sent.load(Ordering::Relaxed);
+    let deferral = &connection.deferral;
     if method == Method::GET {
         shared.about.metrics.polled();
-        hold(&shared, connection.sent.load(Ordering::Relaxed)).await;
+        if deferral.pending.load(Ordering::Relaxed) {
+            tokio::select! {
+                () = deferral.end() => {}
+                () = shared.stop.cancelled() => {}
+            }
+        } else {
+            hold(&shared, sent).await;
+        }
     }
     let Some(publication) = shared.published() else {
         return shared.not_complete();
     };
+    let is_first = certificates == Certificates::Later && sent == 0;
     if method == Method::GET {
         connection
             .sent
             .store(publication.version, Ordering::Relaxed);
+        deferral.pending.fetch_or(is_first, Ordering::Relaxed);
     }
+    let has_none =
+        is_first || certificates == Certificates::Never || deferral.pending.load(Ordering::Relaxed);
+    let yaml = if has_none {
+        // Made anew, for a Traefik that starts: polls of others are not kept waiting by it.
+        let made = publication.clone();
+        match spawn_blocking(move || made.known.yaml_without_resolvers()).await {
+            Ok(Ok(yaml)) => yaml.into(),
+            // Certificates too soon are better than no routes.
+            Ok(Err(_)) | Err(_) => publication.yaml.clone(),
+        }
+    } else {
+        publication.yaml.clone()
+    };
     let content_type = [(header::CONTENT_TYPE, "application/yaml")];
-    (content_type, publication.yaml.clone()).into_response()
+    (content_type, yaml).into_response()
 }
 
 /// Waits until there is another version than the one that was sent, but not for ever.
