@@ -879,12 +879,16 @@ _rdc() {
             return 0
             ;;
         rdc__subcmd__context__subcmd__status__subcmd__infra)
-            opts="-q -v -h -V --all --context --json --quiet --verbose --color --help --version"
+            opts="-q -v -h -V --all --jobs --context --json --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --context)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

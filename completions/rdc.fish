@@ -212,6 +212,7 @@ complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcomm
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -s v -l verbose -d 'Say more of what is done (twice: all of it)'
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -s h -l help -d 'Print help'
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from push-infra" -s V -l version -d 'Print version'
+complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from status-infra" -l jobs -d 'How many machines at a time' -r
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from status-infra" -l context -d 'The context to work on' -r
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from status-infra" -l color -d 'When to use colours; also off where NO_COLOR is set' -r -f -a "auto\t''
 always\t''

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::generation::{self, Generation, Live};
-use super::lock::{Lock, Purpose};
 use super::plan::{self, Observed};
 use super::transaction::{self, Tell, Transaction};
 use super::{Ending, check, diff, failed, files, observe, preflight, refused, traefik_program};
@@ -31,13 +30,7 @@ pub(super) struct Options {
 pub(super) fn apply(bundle: &Bundle, options: &Options, tell: Tell<'_>) -> Result<Report, Ending> {
     let clock = bundle.sent_at.and_then(preflight::Clock::beside);
     preflight::machine()?;
-    let _lock = if options.dry_run {
-        None
-    } else {
-        let lock = Lock::take(Purpose::Push, options.lock_wait)?;
-        transaction::settle(tell)?;
-        Some(lock)
-    };
+    let _lock = transaction::lock(options.dry_run, options.lock_wait, tell)?;
     let live = generation::live()?;
     let current = live.as_ref().map(|live| &live.generation);
     let observed = observe::observe(live.as_ref())?;

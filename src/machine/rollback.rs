@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::generation::{self, Generation, Live};
-use super::lock::{Lock, Purpose};
 use super::manifest::Manifest;
 use super::transaction::{self, Tell, Transaction};
 use super::{apply, check, diff, observe, plan, preflight, refused};
@@ -26,13 +25,7 @@ pub(super) struct Options {
 /// Makes a former generation the live one: the given one, or the one before the live one.
 pub(super) fn roll_back(options: &Options, tell: Tell<'_>) -> Result<Report, Failure> {
     preflight::machine()?;
-    let _lock = if options.dry_run {
-        None
-    } else {
-        let lock = Lock::take(Purpose::Push, options.lock_wait)?;
-        transaction::settle(tell)?;
-        Some(lock)
-    };
+    let _lock = transaction::lock(options.dry_run, options.lock_wait, tell)?;
     let live = generation::live()?.ok_or_else(|| {
         refused("nothing was pushed to this machine: there is nothing to go back to")
     })?;

@@ -13,9 +13,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::lock::{Lock, Purpose};
 use super::plan::{self, UNITS};
 use super::systemd::{self, UnitState};
 use super::{failed, files, generation, handover, probe};
@@ -126,6 +128,21 @@ pub(super) fn await_nobody() -> Result<(), Failure> {
             layout::TRANSACTION
         ))),
     }
+}
+
+/// Takes the machine's lock for a change, and brings to its end what somebody left. A dry run
+/// changes nothing, and waits for nobody.
+pub(super) fn lock(
+    dry_run: bool,
+    patience: Duration,
+    tell: Tell<'_>,
+) -> Result<Option<Lock>, Failure> {
+    if dry_run {
+        return Ok(None);
+    }
+    let lock = Lock::take(Purpose::Push, patience)?;
+    settle(tell)?;
+    Ok(Some(lock))
 }
 
 /// Whether there is a transaction that did not come to its end.

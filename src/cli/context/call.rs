@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
-
+use super::fleet::{self, Stopped};
 use super::programs;
 use super::progress::Display;
 use super::remote_failure::Work;
@@ -11,7 +10,7 @@ use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use crate::context::Context;
 use crate::context::value::MachineName;
-use crate::push::{Call, Called, Program, PushError, Renets};
+use crate::push::{Call, Called, Program, Renets};
 use crate::remote::Remote;
 
 /// A verb of `rdc` at work on one machine.
@@ -38,6 +37,15 @@ impl<'a> Caller<'a> {
             name,
             machine: context.machine(name)?,
         };
+        Self::of(session, context, work)
+    }
+
+    /// The same for work that is known already.
+    pub(super) fn of(
+        session: &'a Session,
+        context: &'a Context,
+        work: Work<'a>,
+    ) -> Result<Self, Failure> {
         work.refuse_unknown_keys()?;
         let renets = programs::renets(context)?;
         let renet = renets.usual().ok();
@@ -62,45 +70,46 @@ impl<'a> Caller<'a> {
     }
 
     fn run(&self, verb: &str, options: Vec<String>, lend: bool) -> Result<Called, Failure> {
-        let output = &self.session.output;
+        let display = Display::new(&self.session.output);
+        let called = fleet::block_on(async {
+            tokio::select! {
+                called = self.ask(verb, options, lend, &display) => called,
+                _ = tokio::signal::ctrl_c() => Err(Stopped::Interrupted),
+            }
+        })?;
+        display.clear();
+        called.map_err(|stopped| stopped.failure(&self.session.output, &self.work))
+    }
+
+    /// The same beside others; a machine that has nothing to answer with is lent a `renet` or not.
+    pub(super) async fn ask(
+        &self,
+        verb: &str,
+        options: Vec<String>,
+        lend: bool,
+        display: &Display<'_>,
+    ) -> Result<Called, Stopped> {
         let Work { name, machine, .. } = self.work;
         let call = Call {
             verb,
             options,
             renet: self.renet.as_ref(),
         };
-        let display = Display::new(output);
         let mut progress = display.line(name);
-        let asking = async {
-            progress.connecting();
-            let remote = Remote::connect(name, machine, &self.context.ssh_key).await?;
-            let mut called = call.run(&remote, &mut progress).await;
-            if lend
-                && let Ok(Called::NoRenet(remains)) = &called
-                && !remains.is_empty()
-            {
-                called = call
-                    .run_borrowed(remains, &self.renets, &remote, &mut progress)
-                    .await;
-            }
-            remote.close().await;
-            called
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .context("cannot start the runtime")?;
-        let called: Option<Result<Called, PushError>> = runtime.block_on(async {
-            tokio::select! {
-                called = asking => Some(called),
-                _ = tokio::signal::ctrl_c() => None,
-            }
-        });
-        display.clear();
-        match called {
-            Some(called) => called.map_err(|error| self.work.failed(output, error)),
-            None => Err(self.work.interrupted()),
+        progress.connecting();
+        let remote = Remote::connect(name, machine, &self.context.ssh_key).await?;
+        let mut called = call.run(&remote, &mut progress).await;
+        if lend
+            && let Ok(Called::NoRenet(remains)) = &called
+            && !remains.is_empty()
+        {
+            called = call
+                .run_borrowed(remains, &self.renets, &remote, &mut progress)
+                .await;
         }
+        remote.close().await;
+        progress.end(if called.is_ok() { "done" } else { "failed" });
+        Ok(called?)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::push::PushError;
 use crate::remote::{ConnectCause, KeyProblem, RemoteError, login_user};
 
 /// Work of a command on one machine.
+#[derive(Clone, Copy)]
 pub(super) struct Work<'a> {
     /// The command's verb, as in `rdc context VERB MACHINE`.
     pub(super) verb: &'static str,

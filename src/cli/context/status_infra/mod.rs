@@ -10,6 +10,9 @@ mod words;
 use serde_json::{Value, json};
 
 use super::call::Caller;
+use super::fleet::{self, Fleet, Stopped, Told};
+use super::progress::Display;
+use super::remote_failure::Work;
 use crate::bundle::Status;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
@@ -19,81 +22,25 @@ use crate::push::Called;
 use problems::{Problem, Severity, nothing_pushed, problems, program_gone};
 
 #[derive(clap::Args, Debug)]
+#[command(after_help = fleet::EXIT_CODES)]
 pub(crate) struct StatusInfra {
-    /// The machines
-    #[arg(value_name = "MACHINE", required_unless_present = "all")]
-    machines: Vec<MachineName>,
-    /// All machines that have infrastructure settings
-    #[arg(long, conflicts_with = "machines")]
-    all: bool,
+    #[command(flatten)]
+    fleet: Fleet,
 }
 
 impl StatusInfra {
     pub(crate) fn run(self, session: &Session) -> Result<Exit, Failure> {
         let context = session.load()?;
-        let names = self.names(&context)?;
-        if let ([name], false) = (names.as_slice(), self.all) {
-            let seen = look(session, &context, name)?;
-            session
-                .output
-                .result(&seen.json(), || seen.in_words(session));
-            return Ok(seen.exit());
-        }
-        let mut exits = Vec::new();
-        let mut answers: Vec<Value> = Vec::new();
-        for name in names {
-            match look(session, &context, name) {
-                Ok(seen) => {
-                    if !session.output.is_json() {
-                        session.output.result(&(), || seen.in_words(session) + "\n");
-                    }
-                    answers.push(seen.json());
-                    exits.push(seen.exit());
-                }
-                Err(failure) => {
-                    exits.push(failure.exit);
-                    let mut answer = failure.to_json();
-                    answer["machine"] = json!(name);
-                    answers.push(answer);
-                    if !session.output.is_json() {
-                        session.output.failure(&Failure {
-                            message: format!("{name}: {}", failure.message),
-                            ..failure
-                        });
-                    }
-                }
-            }
-        }
-        if session.output.is_json() {
-            let answer = json!({ "machines": answers });
-            session.output.result(&answer, String::new);
-        }
-        Ok(worst(&exits))
-    }
-
-    fn names<'a>(&'a self, context: &'a Context) -> Result<Vec<&'a MachineName>, Failure> {
-        if self.all {
-            let machines = context.machines.iter();
-            let pushable = machines.filter(|(_, machine)| machine.infra.is_some());
-            let names: Vec<&MachineName> = pushable.map(|(name, _)| name).collect();
-            return if names.is_empty() {
-                Err(Failure::new(
-                    Exit::Invalid,
-                    format!(
-                        "no machine of the context `{}` has infrastructure settings",
-                        context.name
-                    ),
-                )
-                .hint("run `rdc context set-infra MACHINE --public-ipv4 …` first"))
-            } else {
-                Ok(names)
-            };
-        }
-        // A wrong name is found before the first machine is asked.
-        for name in &self.machines {
-            context.machine(name)?;
-        }
-        Ok(self.machines.iter().collect())
+        let works = self.fleet.works(session, &context, "status-infra")?;
+        let display = Display::new(&session.output);
+        let look = async |work| look(session, &context, &display, work).await;
+        let ended = fleet::block_on(self.fleet.on_all(works.clone(), look))?;
+        display.clear();
+        let told = ended
+            .into_iter()
+            .zip(&works)
+            .map(|(end, work)| (work, end.map(|seen| seen.told(session))));
+        self.fleet.report(session, told.collect())
     }
 }
 
@@ -105,13 +52,16 @@ struct Seen<'a> {
     problems: Vec<Problem>,
 }
 
-fn look<'a>(
+/// What a machine tells, and what of it is a problem.
+async fn look<'a>(
     session: &Session,
-    context: &'a Context,
-    name: &'a MachineName,
-) -> Result<Seen<'a>, Failure> {
-    let caller = Caller::new(session, context, "status-infra", name)?;
-    let (status, problems) = match caller.call("status", Vec::new())? {
+    context: &Context,
+    display: &Display<'_>,
+    work: Work<'a>,
+) -> Result<Seen<'a>, Stopped> {
+    let name = work.name;
+    let caller = Caller::of(session, context, work)?;
+    let (status, problems) = match caller.ask("status", Vec::new(), false, display).await? {
         Called::Status(status) => {
             let problems = problems(&status, name);
             (Some(status), problems)
@@ -127,6 +77,14 @@ fn look<'a>(
 }
 
 impl Seen<'_> {
+    fn told(&self, session: &Session) -> Told {
+        Told {
+            json: self.json(),
+            text: self.in_words(session),
+            exit: self.exit(),
+        }
+    }
+
     fn is_well(&self) -> bool {
         let errors = self.problems.iter();
         errors
@@ -159,16 +117,4 @@ impl Seen<'_> {
             &self.problems,
         )
     }
-}
-
-/// The end that asks for most attention: a machine that is not well, then one that could not be
-/// asked.
-fn worst(exits: &[Exit]) -> Exit {
-    let rank = |exit: &Exit| match exit {
-        Exit::Done => 0,
-        Exit::Failed => 2,
-        Exit::Interrupted => 3,
-        _ => 1,
-    };
-    exits.iter().copied().max_by_key(rank).unwrap_or(Exit::Done)
 }
