@@ -50,9 +50,9 @@ impl Generation {
             let token = token.0.expose_secret().as_bytes().to_vec();
             entries.insert(layout::CF_DNS_TOKEN.into(), Entry::File(token));
         }
-        let binds = serde_json::to_vec(binds)
-            .map_err(|error| failed(format!("cannot write {BINDS}: {error}")))?;
-        entries.insert(BINDS.into(), Entry::File(binds));
+        let binds =
+            lines(binds).map_err(|error| failed(format!("cannot write {BINDS}: {error}")))?;
+        entries.insert(BINDS.into(), Entry::File(binds.into_bytes()));
         entries.insert(layout::RENET.into(), Entry::Link(renet.to_owned()));
         entries.insert(layout::TRAEFIK.into(), Entry::Link(traefik.to_owned()));
         Ok(Self(entries))
@@ -116,6 +116,15 @@ impl Generation {
             .and_then(|json| serde_json::from_slice(json).ok())
             .unwrap_or_default()
     }
+}
+
+/// The entry points as JSON, one a line, so that a difference shows which.
+fn lines(binds: &BTreeSet<Bind>) -> Result<String, serde_json::Error> {
+    let lines: Vec<String> = binds
+        .iter()
+        .map(serde_json::to_string)
+        .collect::<Result<_, _>>()?;
+    Ok(format!("[\n{}\n]\n", lines.join(",\n")))
 }
 
 /// The live generation.
