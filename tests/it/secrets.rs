@@ -129,7 +129,10 @@ fn by_standard_input(workstation: &Workstation, machine: &TestMachine) {
 fn by_file(workstation: &Workstation, machine: &TestMachine) {
     let path = private_file(workstation, "token", BY_FILE);
     workstation.rdc(&[&SET[..], &["--cf-dns-token-file", &path]].concat());
-    workstation.rdc(&[&["-vv"], &PUSH[..], &["--dry-run"]].concat());
+    let plan = workstation.rdc(&[&["-vv"], &PUSH[..], &["--dry-run", "--diff"]].concat());
+    assert!(plan.contains("-***") && plan.contains("+***"), "{plan}");
+    let pending = [&["-vv", "--json"], &PUSH[..], &["--check", "--diff"]].concat();
+    workstation.run(&pending).code(3);
     push_arrives(workstation, machine, BY_FILE);
 }
 
@@ -190,6 +193,10 @@ fn by_variable(workstation: &Workstation, machine: &TestMachine) {
         .expect("rdc runs");
     workstation.answer(&words, output).done();
     arrived(machine, BY_VARIABLE);
+    // Back to the former token, and what is told of it.
+    workstation.rdc(&["-vv", "context", "rollback-infra", "server-1"]);
+    arrived(machine, BY_PROMPT);
+    workstation.rdc(&["-vv", "--json", "context", "status-infra", "server-1"]);
 }
 
 fn by_command(workstation: &Workstation, machine: &TestMachine) {
