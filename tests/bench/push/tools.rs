@@ -85,6 +85,8 @@ impl Workstation {
                 .to_str()
                 .ok_or_else(|| io::Error::other("no UTF-8"))?;
             self.rdc(&["context", "render-infra", name, "--out", out]);
+            let entrypoints = entrypoints(&fs::read_to_string(folder.join("traefik.yml"))?);
+            fs::write(folder.join("binds.json"), entrypoints)?;
         }
         self.set_ports(name, subject.ports);
 
@@ -245,4 +247,21 @@ fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/bench/push")
         .join(name)
+}
+
+/// The entry points of a static configuration, as the program that opens them for Traefik reads
+/// them: what a machine makes for itself in a push.
+fn entrypoints(config: &str) -> String {
+    let lines: Vec<&str> = config.lines().collect();
+    let entries = lines.windows(2).filter_map(|pair| {
+        let name = pair[0].strip_prefix("  ")?.strip_suffix(':')?;
+        let address = pair[1].strip_prefix("    address: \"")?.strip_suffix('"')?;
+        let (host, _) = address
+            .strip_suffix("/udp")
+            .unwrap_or(address)
+            .rsplit_once(':')?;
+        let is_ours = name != "ping";
+        is_ours.then(|| format!("{{\"entrypoint\":\"{name}\",\"address\":\"{host}\"}}"))
+    });
+    format!("[\n{}\n]\n", entries.collect::<Vec<_>>().join(",\n"))
 }

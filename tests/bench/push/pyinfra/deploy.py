@@ -28,6 +28,7 @@ def keep(name, folder, to=None):
 
 user = keep("sysusers.conf", "/etc/sysusers.d", to="rediacc.conf")
 proxy = keep("traefik.yml", "/etc/rediacc/current")
+binds = keep("binds.json", "/etc/rediacc/current")
 router = keep("router.env", "/etc/rediacc/current")
 units = [keep(unit, "/etc/systemd/system") for unit in UNITS]
 
@@ -50,7 +51,7 @@ systemd.service(
     name="Restart the proxy",
     service="rediacc-proxy.service",
     restarted=True,
-    _if=any_changed(proxy, *units),
+    _if=any_changed(proxy, binds, *units),
 )
 for unit in UNITS:
     systemd.service(
