@@ -11,7 +11,7 @@
 //!   proxy ─► traefik
 //! ```
 //!
-//! `causes`, `network` and `layout` are leaves; `bundle`, which names `context`, is the wire between
+//! `causes`, `loopback`, `network` and `layout` are leaves; `bundle`, which names `context`, is the wire between
 //! the two programs. `traefik`, `render`, `push::plan`,
 //! `route_server::routes`, `route_server::ports` and `route_server::index` are pure: no tokio, no
 //! files, no clock, no environment. Only `remote` starts `ssh`; only `release` asks the internet; only
@@ -19,6 +19,8 @@
 //! `tests/it/architecture.rs` asserts these directions.
 
 mod causes;
+
+mod loopback;
 
 pub mod network;
 

@@ -7,7 +7,7 @@ use super::generation::{self, Generation, Live};
 use super::plan::{self, Observed};
 use super::transaction::{self, Tell, Transaction};
 use super::{Ending, check, diff, failed, files, observe, preflight, refused, traefik_program};
-use crate::bundle::{Bundle, Failure, Message, Report, Step};
+use crate::bundle::{Bundle, Diff, Failure, Message, Report, Step};
 use crate::layout;
 use crate::render::render;
 
@@ -54,14 +54,7 @@ pub(super) fn apply(bundle: &Bundle, options: &Options, tell: Tell<'_>) -> Resul
     if report.steps.is_empty() {
         return Ok(report);
     }
-    let (before, after) = (
-        current.map(Generation::binds).unwrap_or_default(),
-        wanted.binds(),
-    );
-    report.opens = after.difference(&before).copied().collect();
-    report.closes = before.difference(&after).copied().collect();
-    let diffs = diff::diffs(current, &wanted, &observed);
-    report.digest = diff::digest(&report.steps, &diffs)?;
+    let diffs = compare(&mut report, &wanted, &observed)?;
     if options.diff {
         report.diffs = diffs;
     }
@@ -82,16 +75,35 @@ pub(super) fn apply(bundle: &Bundle, options: &Options, tell: Tell<'_>) -> Resul
     Ok(report)
 }
 
+/// Tells in a report how the entry points change with the steps that are in it, and names the
+/// plan. Answers how the files change.
+pub(super) fn compare(
+    report: &mut Report,
+    wanted: &Generation,
+    observed: &Observed<'_>,
+) -> Result<Vec<Diff>, Failure> {
+    let current = observed.current;
+    let before = current.map(Generation::binds).unwrap_or_default();
+    let after = wanted.binds();
+    report.opens = after.difference(&before).copied().collect();
+    report.closes = before.difference(&after).copied().collect();
+    let diffs = diff::diffs(current, wanted, observed);
+    report.digest = diff::digest(&report.steps, &diffs)?;
+    Ok(diffs)
+}
+
+/// Whether the plan is the one that the operator saw.
+pub(super) fn is_approved(approved: &str, report: &Report, hint: &str) -> Result<(), Failure> {
+    if approved == report.digest {
+        return Ok(());
+    }
+    Err(refused("the machine changed after the plan was shown: nothing was done").hint(hint))
+}
+
 /// Whether the plan is the one that was approved, and overwrites nothing that somebody may miss.
 fn may_change(options: &Options, report: &Report) -> Result<(), Failure> {
     if let Some(approved) = &options.approved {
-        if *approved != report.digest {
-            return Err(
-                refused("the machine changed after the plan was shown: nothing was done")
-                    .hint("push again to see the new plan"),
-            );
-        }
-        return Ok(());
+        return is_approved(approved, report, "push again to see the new plan");
     }
     if report.drift.is_empty() || options.overwrite {
         return Ok(());

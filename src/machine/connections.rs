@@ -1,7 +1,6 @@
 //! Which connections a process has that came in at its listening addresses.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::net::SocketAddr;
 
 use super::sockets;
@@ -10,26 +9,12 @@ use crate::bundle::Failure;
 /// How many open TCP connections of a process came in at these addresses. None where there is no
 /// such process.
 pub(super) fn open(pid: &str, addresses: &BTreeSet<SocketAddr>) -> Result<usize, Failure> {
-    let own = sockets_of(pid);
+    let own = sockets::of_process(pid);
     let connections = sockets::open_connections()?;
     let came_in = connections
         .iter()
         .filter(|(address, inode)| addresses.contains(address) && own.contains(inode));
     Ok(came_in.count())
-}
-
-/// The kernel's numbers of a process's sockets.
-fn sockets_of(pid: &str) -> BTreeSet<u64> {
-    let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else {
-        return BTreeSet::new();
-    };
-    entries
-        .filter_map(|entry| {
-            let target = fs::read_link(entry.ok()?.path()).ok()?;
-            let inode = target.to_str()?.strip_prefix("socket:[")?;
-            inode.strip_suffix(']')?.parse().ok()
-        })
-        .collect()
 }
 
 #[cfg(test)]

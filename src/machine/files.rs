@@ -77,6 +77,19 @@ pub(super) fn make_dir(path: &Path) -> Result<(), Failure> {
         })
 }
 
+/// Removes a file, a link, or a folder with all that is in it; what is not there is removed enough.
+pub(super) fn delete(path: &Path) -> Result<(), Failure> {
+    let is_folder = path.symlink_metadata().is_ok_and(|found| found.is_dir());
+    let deleted = if is_folder {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    };
+    if_there(deleted)
+        .map(drop)
+        .map_err(|error| failed(format!("cannot remove {}: {error}", path.display())))
+}
+
 /// A file's content; none where there is no such file.
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     if_there(fs::read(path))

@@ -12,8 +12,6 @@ use super::{failed, files};
 use crate::bundle::{Bind, Failure, Token};
 use crate::layout;
 
-/// Which entry points a generation opens, for the next push's preflight.
-const BINDS: &str = layout::BINDS;
 /// The name of the folder in which a generation is written.
 const STAGING: &str = ".staging";
 /// How many generations are kept, the live one included.
@@ -50,9 +48,9 @@ impl Generation {
             let token = token.0.expose_secret().as_bytes().to_vec();
             entries.insert(layout::CF_DNS_TOKEN.into(), Entry::File(token));
         }
-        let binds =
-            lines(binds).map_err(|error| failed(format!("cannot write {BINDS}: {error}")))?;
-        entries.insert(BINDS.into(), Entry::File(binds.into_bytes()));
+        let binds = lines(binds)
+            .map_err(|error| failed(format!("cannot write {}: {error}", layout::BINDS)))?;
+        entries.insert(layout::BINDS.into(), Entry::File(binds.into_bytes()));
         entries.insert(layout::RENET.into(), Entry::Link(renet.to_owned()));
         entries.insert(layout::TRAEFIK.into(), Entry::Link(traefik.to_owned()));
         Ok(Self(entries))
@@ -112,7 +110,7 @@ impl Generation {
 
     /// What its Traefik listens on; nothing where that is not known.
     pub(super) fn binds(&self) -> BTreeSet<Bind> {
-        self.file(BINDS)
+        self.file(layout::BINDS)
             .and_then(|json| serde_json::from_slice(json).ok())
             .unwrap_or_default()
     }
@@ -186,7 +184,7 @@ pub(super) fn next_number() -> Result<u32, Failure> {
 pub(super) fn stage(generation: &Generation) -> Result<PathBuf, Failure> {
     let folder = staging();
     // What a killed push left.
-    remove(&folder)?;
+    files::delete(&folder)?;
     files::make_dir(&folder)?;
     let write = || {
         for (name, entry) in &generation.0 {
@@ -207,7 +205,7 @@ pub(super) fn stage(generation: &Generation) -> Result<PathBuf, Failure> {
 
 /// Removes what was staged and did not become a generation.
 pub(super) fn discard_staged() -> Result<(), Failure> {
-    remove(&staging())
+    files::delete(&staging())
 }
 
 /// Where a generation is written before it has a number.
@@ -245,7 +243,7 @@ pub(super) fn link_target(number: u32) -> PathBuf {
 
 /// Removes a generation that did not come up.
 pub(super) fn discard(number: u32) -> Result<(), Failure> {
-    remove(&folder(number))
+    files::delete(&folder(number))
 }
 
 /// Removes the oldest generations, but never the live one.
@@ -271,14 +269,4 @@ pub(super) fn numbers() -> Result<Vec<u32>, Failure> {
         .collect();
     numbers.sort_unstable();
     Ok(numbers)
-}
-
-fn remove(folder: &Path) -> Result<(), Failure> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(format!(
-            "cannot remove {}: {error}",
-            folder.display()
-        ))),
-        _ => Ok(()),
-    }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::files;
 use super::generation::{Generation, Live};
-use super::plan::{self, Observed, Place, UNITS};
+use super::plan::{self, INSTALLED, Observed, Place, UNITS};
 use super::systemd;
 use crate::bundle::Failure;
 use crate::layout;
@@ -18,9 +18,8 @@ pub(super) fn observe(live: Option<&Live>) -> Result<Observed<'_>, Failure> {
         places.insert(path, place);
     }
     let mut enabled = Vec::new();
-    for unit in UNITS.into_iter().chain([layout::SETTLE_SERVICE]) {
-        let (link, target) = plan::boot_link(unit);
-        if files::read_link(&link)? == Some(target) {
+    for unit in INSTALLED {
+        if is_enabled(unit)? {
             enabled.push(unit);
         }
     }
@@ -30,6 +29,12 @@ pub(super) fn observe(live: Option<&Live>) -> Result<Observed<'_>, Failure> {
         enabled,
         units: systemd::states(UNITS)?,
     })
+}
+
+/// Whether systemd starts a unit at boot.
+pub(super) fn is_enabled(unit: &str) -> Result<bool, Failure> {
+    let (link, target) = plan::boot_link(unit);
+    Ok(files::read_link(&link)? == Some(target))
 }
 
 fn place(path: &Path, name: &str) -> Result<Place, Failure> {

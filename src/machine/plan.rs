@@ -16,6 +16,14 @@ pub(super) const UNITS: [&str; 3] = [
     layout::PROXY_SERVICE,
 ];
 
+/// All our units: those that run, and the one that systemd starts at a boot alone.
+pub(super) const INSTALLED: [&str; 4] = [
+    layout::ROUTER_SOCKET,
+    layout::ROUTER_SERVICE,
+    layout::PROXY_SERVICE,
+    layout::SETTLE_SERVICE,
+];
+
 /// What each unit has read when it runs: a change in one of them takes a restart.
 fn inputs(unit: &str) -> &'static [&'static str] {
     match unit {
@@ -42,9 +50,8 @@ fn inputs(unit: &str) -> &'static [&'static str] {
 pub(super) fn links() -> BTreeMap<PathBuf, &'static str> {
     let unit = |name| (Path::new(layout::UNIT_DIR).join(name), name);
     let users = Path::new(layout::SYSUSERS_DIR).join("rediacc.conf");
-    UNITS
+    INSTALLED
         .into_iter()
-        .chain([layout::SETTLE_SERVICE])
         .map(unit)
         .chain([
             (users, layout::SYSUSERS_CONF),
@@ -87,7 +94,7 @@ pub(super) struct Observed<'a> {
     pub(super) current: Option<&'a Generation>,
     /// What lies at the places of `links`.
     pub(super) places: BTreeMap<PathBuf, Place>,
-    /// The units that systemd starts at boot: of `UNITS`, and the one that settles.
+    /// The units of `INSTALLED` that systemd starts at boot.
     pub(super) enabled: Vec<&'static str>,
     /// The states of `UNITS`.
     pub(super) units: [UnitState; 3],
@@ -110,7 +117,7 @@ pub(super) fn plan(wanted: &Generation, observed: &Observed<'_>, next: u32) -> V
     if has_new_files {
         steps.push(Step::Switch { generation: next });
     }
-    for unit in UNITS.into_iter().chain([layout::SETTLE_SERVICE]) {
+    for unit in INSTALLED {
         if !observed.enabled.contains(&unit) {
             steps.push(Step::Enable { unit: unit.into() });
         }
@@ -208,7 +215,7 @@ mod tests {
                 .into_keys()
                 .map(|path| (path, Place::Linked))
                 .collect(),
-            enabled: UNITS.into_iter().chain([layout::SETTLE_SERVICE]).collect(),
+            enabled: INSTALLED.to_vec(),
             units: [running(), running(), running()],
         }
     }

@@ -1,29 +1,36 @@
 //! Whether what was started really serves: now, and still some seconds later.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::plan::UNITS;
 use super::systemd::{self, UnitState};
 use super::{failed, generation, sockets};
-use crate::bundle::Failure;
+use crate::bundle::{Bind, Failure};
 use crate::layout;
+use crate::loopback::{self, Patience};
 
 /// How long everything may take from its start to its first answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long it has to stay as it is: a program that dies of its new settings does so by then.
 const STEADY: Duration = Duration::from_secs(2);
+/// How long one answer may take.
+const ANSWER: Patience = Patience {
+    connect: Duration::from_secs(1),
+    read: Duration::from_secs(2),
+};
 /// How long between two questions.
 const INTERVAL: Duration = Duration::from_millis(25);
 
 /// Waits until both services answer and every entry point listens, and then until it has stayed
 /// so. What does not is named, with the end of its journal.
 pub(super) fn wait() -> Result<(), Failure> {
+    let live = generation::live()?;
+    let binds = live.map(|live| live.generation.binds()).unwrap_or_default();
     let deadline = Instant::now() + PATIENCE;
     let first = loop {
-        match look() {
+        match look(&binds) {
             Ok(states) => break states,
             Err(problem) if Instant::now() >= deadline => return Err(problem.failure(PATIENCE)),
             Err(_) => thread::sleep(INTERVAL),
@@ -31,7 +38,7 @@ pub(super) fn wait() -> Result<(), Failure> {
     };
     // There is no event for "nothing happened": the time itself is what is waited for.
     thread::sleep(STEADY);
-    let second = look().map_err(|problem| problem.failure(STEADY))?;
+    let second = look(&binds).map_err(|problem| problem.failure(STEADY))?;
     for (unit, (before, now)) in UNITS.into_iter().zip(first.iter().zip(&second)) {
         if before.invocation != now.invocation {
             let again = Problem::new(unit, "ended and was started again");
@@ -70,7 +77,7 @@ impl Problem {
 }
 
 /// Looks at everything once.
-fn look() -> Result<[UnitState; 3], Problem> {
+fn look(binds: &BTreeSet<Bind>) -> Result<[UnitState; 3], Problem> {
     let unknown = |failure: Failure| Problem::new(layout::PROXY_SERVICE, failure.message);
     let states = systemd::states(UNITS).map_err(unknown)?;
     for (unit, state) in UNITS.into_iter().zip(&states) {
@@ -82,7 +89,7 @@ fn look() -> Result<[UnitState; 3], Problem> {
         (layout::ROUTER_SERVICE, layout::ROUTE_SERVER, "/health"),
         (layout::PROXY_SERVICE, layout::TRAEFIK_PING, "/ping"),
     ] {
-        let answer = match status(at, path) {
+        let answer = match loopback::status(at, path, ANSWER) {
             Ok(status) if status.contains(" 200 ") => continue,
             Ok(status) => status,
             Err(error) => error.to_string(),
@@ -91,23 +98,11 @@ fn look() -> Result<[UnitState; 3], Problem> {
         return Err(Problem::new(unit, what));
     }
     let listening = sockets::listening().map_err(unknown)?;
-    let live = generation::live().map_err(unknown)?;
-    let binds = live.map(|live| live.generation.binds()).unwrap_or_default();
     for bind in binds {
-        if !listening.iter().any(|socket| socket.is_of(bind)) {
+        if !listening.iter().any(|socket| socket.is_of(*bind)) {
             let what = format!("does not listen on {bind}");
             return Err(Problem::new(layout::PROXY_SERVICE, what));
         }
     }
     Ok(states)
-}
-
-/// The status line of a GET on loopback.
-fn status(at: SocketAddr, path: &str) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&at, Duration::from_secs(1))?;
-    stream.set_read_timeout(Some(Duration::from_secs(2)))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {at}\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.take(4096).read_to_string(&mut answer)?;
-    Ok(answer.lines().next().unwrap_or_default().to_owned())
 }

@@ -5,14 +5,13 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::lock::{self, Lock, Purpose};
-use super::plan::{self, Place, UNITS};
+use super::plan::{self, INSTALLED, Place, UNITS};
 use super::transaction::{self, Tell};
-use super::{failed, generation, observe, preflight, systemd};
+use super::{files, generation, observe, preflight, systemd};
 use crate::bundle::{Failure, Message, Report, Step};
 use crate::layout;
 
@@ -43,7 +42,7 @@ pub(super) fn remove(
         tell(&Message::Doing(step.clone()));
         match step {
             Step::Stop { unit } => systemd::systemctl(&["stop", unit])?,
-            Step::Delete { path } => delete(path)?,
+            Step::Delete { path } => files::delete(path)?,
             _ => {}
         }
     }
@@ -130,10 +129,7 @@ impl Found {
 /// end, then what starts units, and only then what they run by.
 fn own() -> Vec<PathBuf> {
     let marks = transaction::marks().map(Path::to_owned);
-    let at_boot = UNITS
-        .into_iter()
-        .chain([layout::SETTLE_SERVICE])
-        .map(|unit| plan::boot_link(unit).0);
+    let at_boot = INSTALLED.into_iter().map(|unit| plan::boot_link(unit).0);
     let standby = Path::new(layout::RUNTIME_UNIT_DIR).join(layout::STANDBY_SERVICE);
     let folders = [
         layout::CURRENT,
@@ -177,21 +173,6 @@ fn is_there(path: &PathBuf) -> bool {
     match fs::read_dir(path) {
         Ok(mut entries) => entries.next().is_some(),
         Err(_) => path.symlink_metadata().is_ok(),
-    }
-}
-
-fn delete(path: &Path) -> Result<(), Failure> {
-    let is_folder = path.symlink_metadata().is_ok_and(|found| found.is_dir());
-    let deleted = if is_folder {
-        fs::remove_dir_all(path)
-    } else {
-        fs::remove_file(path)
-    };
-    match deleted {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(failed(format!("cannot remove {}: {error}", path.display())))
-        }
-        _ => Ok(()),
     }
 }
 

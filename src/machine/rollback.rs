@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::generation::{self, Generation, Live};
 use super::manifest::Manifest;
 use super::transaction::{self, Tell, Transaction};
-use super::{apply, check, diff, observe, plan, preflight, refused};
+use super::{apply, check, observe, plan, preflight, refused};
 use crate::bundle::{Failure, Message, Report, Step};
 use crate::layout;
 
@@ -49,21 +49,15 @@ pub(super) fn roll_back(options: &Options, tell: Tell<'_>) -> Result<Report, Fai
     report
         .drift
         .retain(|path| !path.starts_with(layout::CURRENT));
-    let (before, after) = (live.generation.binds(), wanted.binds());
-    report.opens = after.difference(&before).copied().collect();
-    report.closes = before.difference(&after).copied().collect();
-    let diffs = diff::diffs(Some(&live.generation), &wanted, &observed);
-    report.digest = diff::digest(&report.steps, &diffs)?;
+    apply::compare(&mut report, &wanted, &observed)?;
     has_its_renet(to, &wanted)?;
     check::check(&wanted, &folder)?;
     if options.dry_run {
         return Ok(report);
     }
-    if matches!(&options.approved, Some(approved) if *approved != report.digest) {
-        return Err(
-            refused("the machine changed after the plan was shown: nothing was done")
-                .hint("run the command again to see the new plan"),
-        );
+    if let Some(approved) = &options.approved {
+        let hint = "run the command again to see the new plan";
+        apply::is_approved(approved, &report, hint)?;
     }
 
     let mut restart = Vec::new();

@@ -1,7 +1,10 @@
 //! Who listens where on this machine, as the kernel tells it in `/proc/net` (proc(5)).
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 
 use super::failed;
 use crate::bundle::{Bind, Failure};
@@ -66,6 +69,25 @@ pub(super) fn listening() -> Result<Vec<Listening>, Failure> {
         found.extend(sockets(&read(table)?, is_udp));
     }
     Ok(found)
+}
+
+/// The kernel's numbers of a process's sockets; none of one that has ended.
+pub(super) fn of_process(pid: impl Display) -> BTreeSet<u64> {
+    let open = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten();
+    open.flatten()
+        .filter_map(|file| socket(&fs::read_link(file.path()).ok()?))
+        .collect()
+}
+
+/// The socket that an open file is, as the kernel writes it: `socket:[12345]`.
+fn socket(target: &Path) -> Option<u64> {
+    let text = target.to_str()?;
+    text.strip_prefix("socket:[")?
+        .strip_suffix(']')?
+        .parse()
+        .ok()
 }
 
 /// One of the kernel's tables; a kernel without IPv6 has none of it.
@@ -180,6 +202,17 @@ mod tests {
             };
             let at = at.parse().expect("an address");
             assert_eq!(socket.blocks(is_udp, at), expected, "{own} {at}");
+        }
+    }
+
+    #[test]
+    fn an_open_file_is_a_socket_by_its_name() {
+        for (target, expected) in [
+            ("socket:[12345]", Some(12345)),
+            ("pipe:[12345]", None),
+            ("/dev/null", None),
+        ] {
+            assert_eq!(socket(Path::new(target)), expected);
         }
     }
 }

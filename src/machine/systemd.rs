@@ -37,21 +37,14 @@ fn version_in(text: &str) -> Option<u32> {
 
 /// The states of units, in their order; one that does not exist is not active.
 pub(super) fn states<const N: usize>(units: [&str; N]) -> Result<[UnitState; N], Failure> {
-    let mut show = Command::new("systemctl");
-    show.args(["show", "--property=ActiveState,InvocationID", "--"])
-        .args(units);
-    let text = output(&mut show)?;
-    // One paragraph a unit, in the order of the question.
-    let mut paragraphs = text.split("\n\n");
+    let mut shown = show(&units, &["ActiveState", "InvocationID"])?.into_iter();
     Ok(units.map(|_| {
-        let paragraph = paragraphs.next().unwrap_or_default();
-        let value = |key: &str| {
-            let line = paragraph.lines().find_map(|line| line.strip_prefix(key));
-            line.unwrap_or_default()
-        };
+        let mut properties = shown.next().unwrap_or_default();
         UnitState {
-            active: value("ActiveState=") == "active",
-            invocation: value("InvocationID=").to_owned(),
+            active: properties
+                .get("ActiveState")
+                .is_some_and(|state| state == "active"),
+            invocation: properties.remove("InvocationID").unwrap_or_default(),
         }
     }))
 }
@@ -108,9 +101,11 @@ pub(super) fn start(verb: &str, unit: &str) -> Result<(), Failure> {
 
 /// What systemd says of one property of a unit.
 pub(super) fn property(unit: &str, name: &str) -> Result<String, Failure> {
-    let mut show = Command::new("systemctl");
-    show.args(["show", "--value", "--property", name, "--", unit]);
-    output(&mut show).map(|text| text.trim().to_owned())
+    let shown = show(&[unit], &[name])?;
+    let value = shown
+        .into_iter()
+        .find_map(|mut properties| properties.remove(name));
+    Ok(value.unwrap_or_default())
 }
 
 /// Has systemd stop a unit after a time, whatever becomes of this process.

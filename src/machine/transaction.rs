@@ -10,7 +10,7 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
 use std::time::Duration;
@@ -18,9 +18,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::lock::{Lock, Purpose};
-use super::plan::{self, UNITS};
+use super::plan::{self, INSTALLED, UNITS};
 use super::systemd::{self, UnitState};
-use super::{failed, files, generation, handover, probe};
+use super::{failed, files, generation, handover, observe, probe};
 use crate::bundle::{Failure, FailureKind, Message, Step, Unfinished};
 use crate::layout;
 
@@ -280,7 +280,7 @@ impl Begun {
         generation::discard_staged()?;
         // In this order: a mark alone is brought to its end again, the others alone mean nothing.
         for path in marks() {
-            remove(path)?;
+            files::delete(path)?;
         }
         match live {
             Some(live) => generation::prune(live),
@@ -295,9 +295,9 @@ fn bring_up(is_due: impl Fn(&str, &UnitState) -> bool, tell: Tell<'_>) -> Result
     systemd::systemctl(&["daemon-reload"])?;
     let users = Path::new(layout::SYSUSERS_DIR).join("rediacc.conf");
     systemd::make_users(&users)?;
-    for unit in UNITS.into_iter().chain([layout::SETTLE_SERVICE]) {
-        let (link, target) = plan::boot_link(unit);
-        if files::read_link(&link)?.as_ref() != Some(&target) {
+    for unit in INSTALLED {
+        if !observe::is_enabled(unit)? {
+            let (link, target) = plan::boot_link(unit);
             tell(&Message::Doing(Step::Enable { unit: unit.into() }));
             if let Some(folder) = link.parent() {
                 files::make_dir(folder)?;
@@ -345,25 +345,16 @@ pub(super) fn clear() -> Result<(), Failure> {
         // A unit that was never loaded cannot be stopped, and need not be.
         let _ = systemd::systemctl(&["stop", unit]);
     }
-    for unit in UNITS.into_iter().chain([layout::SETTLE_SERVICE]) {
-        remove(&plan::boot_link(unit).0)?;
+    for unit in INSTALLED {
+        files::delete(&plan::boot_link(unit).0)?;
     }
     for (path, name) in plan::links() {
         if files::read_link(&path)? == Some(plan::link_target(name)) {
-            remove(&path)?;
+            files::delete(&path)?;
         }
     }
-    remove(Path::new(layout::CURRENT))?;
+    files::delete(Path::new(layout::CURRENT))?;
     systemd::systemctl(&["daemon-reload"])
-}
-
-fn remove(path: &Path) -> Result<(), Failure> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(failed(format!("cannot remove {}: {error}", path.display())))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// What a transaction keeps on the disk, its mark first.

@@ -2,8 +2,8 @@
 //! connections go to them as soon as this Traefik has its routes: Traefik accepts connections before,
 //! and answers 404 then. It ends when no other Traefik is there any more.
 
-use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::process::Command;
 use std::time::Duration;
@@ -17,12 +17,13 @@ use super::marks::Marks;
 use super::role::Role;
 use super::sockets::{self, Member, Opened};
 use crate::layout;
+use crate::loopback::{self, Patience};
 use crate::traefik::entrypoint::Entrypoint;
 
 /// How long between two questions whether the routes are there. No event tells.
 const INTERVAL: Duration = Duration::from_millis(50);
 /// How long an answer may take: Traefik accepts the connection when it is up.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+const ANSWER: Patience = Patience::of(Duration::from_secs(2));
 /// How long Traefik may take from the routes to what it reads at the same time and tells nobody of:
 /// the certificates, and the operator's own files. All of it is on disk.
 const SETTLING: Duration = Duration::from_millis(500);
@@ -125,14 +126,6 @@ fn wait_until_ready(ping: SocketAddr) {
 }
 
 fn is_ready(ping: SocketAddr) -> io::Result<bool> {
-    let mut stream = TcpStream::connect_timeout(&ping, ANSWER_TIMEOUT)?;
-    stream.set_read_timeout(Some(ANSWER_TIMEOUT))?;
-    let path = layout::READY_PATH;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {ping}\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.take(4096).read_to_string(&mut answer)?;
-    Ok(answer
-        .lines()
-        .next()
-        .is_some_and(|status| status.contains(" 200 ")))
+    let status = loopback::status(ping, layout::READY_PATH, ANSWER)?;
+    Ok(status.contains(" 200 "))
 }

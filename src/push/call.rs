@@ -3,14 +3,12 @@
 //! live generation's.
 
 use super::look::Borrowed;
-use super::{Observer, Program, PushError, Renets};
+use super::{LACKING, Observer, Program, PushError, Renets};
 use crate::bundle::{Message, Report, Status};
 use crate::layout;
 use crate::release::Architecture;
 use crate::remote::{Exit, Remote};
 
-/// The exit code by which the launcher says that there is no `renet`.
-const LACKING: i32 = 69;
 /// The exit code of a `renet` that does not know the verb or one of its options.
 const USAGE: i32 = 2;
 

@@ -3,14 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use super::{Observer, PushError};
+use super::{LACKING, Observer, PushError};
 use crate::bundle::{Bundle, Failure, Message, Report};
 use crate::context::value::TraefikVersion;
 use crate::release::Architecture;
 use crate::remote::Remote;
-
-/// The exit code by which the launcher says that a program is missing.
-const LACKING: i32 = 69;
 
 /// Runs `renet infra apply` as root, or names the programs that are missing and the architecture.
 /// Words: renet, traefik or nothing, then options.

@@ -33,9 +33,12 @@ use upload::upload;
 
 pub use call::{Call, Called, Remains};
 pub use error::PushError;
-pub use options::Options;
+pub use options::{Options, lock_wait_words};
 pub use program::{Program, ProgramError};
 pub use renets::{NoRenet, Renets};
+
+/// The exit code by which a launcher says that a program is missing.
+const LACKING: i32 = 69;
 
 /// What a push brings.
 #[derive(Debug)]

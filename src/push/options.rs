@@ -35,13 +35,19 @@ impl Options {
         if *overwrite {
             words.push("--overwrite".to_owned());
         }
-        // The machine counts whole seconds; to wait a little longer than asked does no harm.
-        let seconds = lock_wait.as_secs() + u64::from(lock_wait.subsec_nanos() > 0);
-        if seconds > 0 {
-            words.extend(["--lock-wait".to_owned(), seconds.to_string()]);
-        }
+        words.extend(lock_wait_words(*lock_wait));
         words
     }
+}
+
+/// The option by which the machine waits for somebody else's push. It counts whole seconds; to wait
+/// a little longer than asked does no harm.
+pub fn lock_wait_words(patience: Duration) -> Vec<String> {
+    let seconds = patience.as_secs() + u64::from(patience.subsec_nanos() > 0);
+    if seconds == 0 {
+        return Vec::new();
+    }
+    vec!["--lock-wait".to_owned(), seconds.to_string()]
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! A question or an order to one machine beside a push: connect, ask its `renet`, close.
 
-use std::time::Duration;
-
 use super::fleet::{self, Stopped};
 use super::programs;
 use super::progress::Display;
@@ -111,14 +109,4 @@ impl<'a> Caller<'a> {
         progress.end(if called.is_ok() { "done" } else { "failed" });
         Ok(called?)
     }
-}
-
-/// The option by which the machine waits for somebody else's push. It counts whole seconds; to wait
-/// a little longer than asked does no harm.
-pub(super) fn lock_wait(patience: Duration) -> Vec<String> {
-    let seconds = patience.as_secs() + u64::from(patience.subsec_nanos() > 0);
-    if seconds == 0 {
-        return Vec::new();
-    }
-    vec!["--lock-wait".to_owned(), seconds.to_string()]
 }

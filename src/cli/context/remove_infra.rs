@@ -4,13 +4,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::call::{Caller, lock_wait};
+use super::call::Caller;
 use crate::bundle::Report;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::prompt;
 use crate::cli::session::Session;
 use crate::context::value::MachineName;
-use crate::push::Called;
+use crate::push::{Called, lock_wait_words};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct RemoveInfra {
@@ -61,7 +61,7 @@ impl RemoveInfra {
     }
 
     fn call(&self, caller: &Caller<'_>, dry_run: bool) -> Result<Report, Failure> {
-        let mut options = lock_wait(self.lock_wait.unwrap_or_default());
+        let mut options = lock_wait_words(self.lock_wait.unwrap_or_default());
         if self.purge {
             options.push("--purge".to_owned());
         }

@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
-use super::call::{Caller, lock_wait};
+use super::call::Caller;
 use crate::bundle::{Report, Step};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::prompt;
 use crate::cli::session::Session;
 use crate::context::value::MachineName;
-use crate::push::Called;
+use crate::push::{Called, lock_wait_words};
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct RollbackInfra {
@@ -52,7 +52,7 @@ impl RollbackInfra {
         dry_run: bool,
         approved: Option<String>,
     ) -> Result<Report, Failure> {
-        let mut options = lock_wait(self.lock_wait.unwrap_or_default());
+        let mut options = lock_wait_words(self.lock_wait.unwrap_or_default());
         if let Some(to) = self.to {
             options.extend(["--to".to_owned(), to.to_string()]);
         }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
-use std::path::Path;
+
+use crate::machine::sockets;
 
 /// Programs that serve the web in Traefik's place.
 const PROXIES: [&str; 10] = [
@@ -92,20 +93,10 @@ impl fmt::Display for Holder {
 pub(super) fn holders(inodes: &BTreeSet<u64>) -> BTreeMap<u64, Holder> {
     let mut owners: BTreeMap<u64, u32> = BTreeMap::new();
     for process in processes() {
-        // A process that ended meanwhile has no sockets.
-        let Ok(open) = fs::read_dir(format!("/proc/{process}/fd")) else {
-            continue;
-        };
-        for file in open.flatten() {
-            let Some(inode) = fs::read_link(file.path()).ok().and_then(|to| socket(&to)) else {
-                continue;
-            };
-            if !inodes.contains(&inode) {
-                continue;
-            }
+        for inode in sockets::of_process(process).intersection(inodes) {
             // Workers share their master's sockets, and the master is the elder. Only systemd is
             // elder still: what it holds for somebody who runs is that one's.
-            let owner = owners.entry(inode).or_insert(process);
+            let owner = owners.entry(*inode).or_insert(process);
             if *owner == 1 {
                 *owner = process;
             }
@@ -123,15 +114,6 @@ fn processes() -> BTreeSet<u32> {
     entries
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect()
-}
-
-/// The socket that an open file is, as the kernel writes it: `socket:[12345]`.
-fn socket(target: &Path) -> Option<u64> {
-    let text = target.to_str()?;
-    text.strip_prefix("socket:[")?
-        .strip_suffix(']')?
-        .parse()
-        .ok()
 }
 
 fn holder(process: u32) -> Holder {
@@ -257,17 +239,6 @@ mod tests {
         ] {
             assert_eq!(holder.to_string(), text);
             assert!(holder.remedy(80).contains(remedy), "{}", holder.remedy(80));
-        }
-    }
-
-    #[test]
-    fn an_open_file_is_a_socket_by_its_name() {
-        for (target, expected) in [
-            ("socket:[12345]", Some(12345)),
-            ("pipe:[12345]", None),
-            ("/dev/null", None),
-        ] {
-            assert_eq!(socket(Path::new(target)), expected);
         }
     }
 }

@@ -1,8 +1,6 @@
 //! What the route server says of itself, by its own endpoints on loopback.
 
 use std::collections::BTreeSet;
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -10,9 +8,10 @@ use serde::Deserialize;
 use super::super::failed;
 use crate::bundle::{Failure, RouteServer};
 use crate::layout;
+use crate::loopback::{self, Patience};
 
 /// How long it may take to answer: it has everything in its memory.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Patience = Patience::of(Duration::from_secs(5));
 /// How much of an answer is read.
 const LIMIT: u64 = 256 * 1024 * 1024;
 
@@ -60,7 +59,7 @@ fn names(routes: &Routes) -> BTreeSet<String> {
 }
 
 fn get(path: &str) -> Result<String, Failure> {
-    let answer = exchange(path).map_err(|error| {
+    let answer = loopback::get(layout::ROUTE_SERVER, path, PATIENCE, LIMIT).map_err(|error| {
         failed(format!(
             "the route server does not answer at http://{}{path}: {error}",
             layout::ROUTE_SERVER
@@ -70,17 +69,6 @@ fn get(path: &str) -> Result<String, Failure> {
         Some((_, body)) => Ok(body.to_owned()),
         None => Err(nonsense(path, &"it is no HTTP")),
     }
-}
-
-fn exchange(path: &str) -> io::Result<String> {
-    let at = layout::ROUTE_SERVER;
-    let mut stream = TcpStream::connect_timeout(&at, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    // By HTTP 1.0 the answer comes in one piece, and ends with the connection.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {at}\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.take(LIMIT).read_to_string(&mut answer)?;
-    Ok(answer)
 }
 
 fn nonsense(path: &str, error: &dyn std::fmt::Display) -> Failure {

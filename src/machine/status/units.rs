@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::plan::UNITS;
-use super::super::{files, plan, systemd};
+use super::super::{observe, systemd};
 use crate::bundle::{Failure, Unit};
 
 const PROPERTIES: [&str; 3] = ["ActiveState", "StateChangeTimestamp", "NRestarts"];
@@ -13,11 +13,7 @@ pub(super) fn units() -> Result<Vec<Unit>, Failure> {
     UNITS
         .into_iter()
         .zip(&shown)
-        .map(|(name, properties)| {
-            let (link, target) = plan::boot_link(name);
-            let enabled = files::read_link(&link)?.as_ref() == Some(&target);
-            Ok(unit(name, properties, enabled))
-        })
+        .map(|(name, properties)| Ok(unit(name, properties, observe::is_enabled(name)?)))
         .collect()
 }
 

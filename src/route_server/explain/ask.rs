@@ -1,15 +1,17 @@
 //! Questions to the running route server: one GET each, over plain HTTP.
 
-use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::io;
+use std::net::ToSocketAddrs;
 use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use serde::de::DeserializeOwned;
 
+use crate::loopback::{self, Patience};
+
 /// How long the server may take. It answers at once, or it hangs.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const PATIENCE: Patience = Patience::of(Duration::from_secs(10));
 
 /// Where the route server listens.
 #[derive(Clone, Debug)]
@@ -65,12 +67,7 @@ impl Server {
     fn request(&self, path: &str) -> io::Result<(u16, String)> {
         let address = self.0.to_socket_addrs()?.next();
         let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        // HTTP/1.0 ends with the connection, and knows no chunks.
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: {}\r\n\r\n", self.0)?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
+        let answer = loopback::get(address, path, PATIENCE, u64::MAX)?;
         let (head, body) = answer
             .split_once("\r\n\r\n")
             .ok_or(io::ErrorKind::UnexpectedEof)?;
