@@ -46,13 +46,12 @@ impl Listening {
     }
 }
 
-/// The open TCP connections, by the address of this machine's end and the kernel's number of it.
-pub(super) fn open_connections() -> Result<Vec<(SocketAddr, u64)>, Failure> {
-    let mut found = Vec::new();
+/// The open TCP connections, by the address of this machine's end and the kernel's number of it. A
+/// set, because the kernel lists a connection twice when others come and go while it is read.
+pub(super) fn open_connections() -> Result<BTreeSet<(SocketAddr, u64)>, Failure> {
+    let mut found = BTreeSet::new();
     for table in ["tcp", "tcp6"] {
-        let text = read(table)?;
-        let sockets = in_state(&text, ESTABLISHED);
-        found.extend(sockets.map(|(address, _, inode)| (address, inode)));
+        found.extend(connections(&read(table)?));
     }
     Ok(found)
 }
@@ -97,6 +96,13 @@ fn read(table: &str) -> Result<String, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         text => text.map_err(|error| failed(format!("cannot read {path}: {error}"))),
     }
+}
+
+/// The open connections in one of the kernel's tables.
+fn connections(table: &str) -> BTreeSet<(SocketAddr, u64)> {
+    in_state(table, ESTABLISHED)
+        .map(|(address, _, inode)| (address, inode))
+        .collect()
 }
 
 /// The waiting sockets in one of the kernel's tables.
@@ -147,13 +153,22 @@ mod tests {
 
     const HEAD: &str = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n";
 
+    fn line(local: &str, state: &str) -> String {
+        format!(
+            "   0: {local} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000  0  0 12345 1 0\n"
+        )
+    }
+
+    #[test]
+    fn an_open_connection_is_found_once_however_often_it_is_listed() {
+        let (open, closing) = (line("0100007F:01BB", "01"), line("0100007F:01BB", "06"));
+        let found = connections(&[HEAD, &open, &closing, &open].concat());
+        let at = "127.0.0.1:443".parse().expect("an address");
+        assert_eq!(found, [(at, 12345)].into());
+    }
+
     #[test]
     fn only_sockets_that_wait_are_found() {
-        let line = |local: &str, state: &str| {
-            format!(
-                "{HEAD}   0: {local} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000  0  0 12345 1 0\n"
-            )
-        };
         for (local, state, is_udp, expected) in [
             ("0100007F:1BC7", "0A", false, Some("127.0.0.1:7111")),
             ("0100007F:1BC7", "01", false, None),
@@ -167,7 +182,7 @@ mod tests {
             ),
             ("nonsense", "0A", false, None),
         ] {
-            let found = sockets(&line(local, state), is_udp);
+            let found = sockets(&[HEAD, &line(local, state)].concat(), is_udp);
             let addresses: Vec<String> = found
                 .iter()
                 .map(|socket| socket.address.to_string())
