@@ -112,6 +112,8 @@ pub(super) fn choose(socket: &impl AsFd, member: Member) -> io::Result<()> {
 mod tests {
     use std::net::{TcpListener, TcpStream, UdpSocket};
 
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
     use super::*;
     use crate::traefik::entrypoint::{Entrypoint, Family, Listener};
 
@@ -140,17 +142,31 @@ mod tests {
         for _ in 0..20 {
             let is_udp = bind.entrypoint.listener.is_udp();
             let _client = connect(bind, is_udp);
-            for (place, socket) in sockets.iter().enumerate() {
-                socket.set_nonblocking(true).expect("an option");
-                let came = if is_udp {
-                    let socket: UdpSocket = socket.try_clone().expect("a copy").into();
-                    socket.recv(&mut [0; 8]).is_ok()
-                } else {
-                    socket.accept().is_ok()
-                };
-                assert_eq!(came, place == expected, "{bind}, socket {place}");
+            assert_eq!(receivers(sockets), [expected], "{bind}");
+            if is_udp {
+                let socket: UdpSocket = sockets[expected].try_clone().expect("a copy").into();
+                socket.recv(&mut [0; 8]).expect("it came");
+            } else {
+                sockets[expected].accept().expect("it came");
             }
         }
+    }
+
+    /// The places of the sockets that something came to. It is waited for: a client is connected
+    /// before its server hears of it.
+    fn receivers(sockets: &[&Socket]) -> Vec<usize> {
+        let mut waiting: Vec<PollFd<'_>> = sockets
+            .iter()
+            .map(|socket| PollFd::new(socket, PollFlags::IN))
+            .collect();
+        let timeout = Timespec {
+            tv_sec: 10,
+            tv_nsec: 0,
+        };
+        poll(&mut waiting, Some(&timeout)).expect("it can be waited for");
+        (0..waiting.len())
+            .filter(|&place| !waiting[place].revents().is_empty())
+            .collect()
     }
 
     fn connect(bind: Bind, is_udp: bool) -> Socket {
