@@ -18,6 +18,7 @@ mod observe;
 mod plan;
 mod preflight;
 mod probe;
+mod programs;
 mod remove;
 mod rollback;
 mod settle;

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::lock::{Lock, Purpose};
 use super::plan::{self, INSTALLED, UNITS};
 use super::systemd::{self, UnitState};
-use super::{failed, files, generation, handover, observe, probe};
+use super::{failed, files, generation, handover, observe, probe, programs};
 use crate::bundle::{Failure, FailureKind, Message, Step, Unfinished};
 use crate::layout;
 
@@ -282,10 +282,11 @@ impl Begun {
         for path in marks() {
             files::delete(path)?;
         }
-        match live {
-            Some(live) => generation::prune(live),
-            None => Ok(()),
+        if let Some(live) = live {
+            // What stays behind is harmless, and the next push takes it away.
+            let _ = generation::prune(live).and_then(|()| programs::prune());
         }
+        Ok(())
     }
 }
 

@@ -185,6 +185,27 @@ fn a_second_push_waits_or_says_who_is_at_it() {
 }
 
 #[test]
+fn a_program_that_no_generation_needs_goes_when_it_is_old() {
+    let machine = Pushed::up("programs");
+    machine.shell(
+        "cd /usr/lib/rediacc && mkdir traefik/3.0.0 traefik/3.0.1 && \
+         touch -d '2 days ago' traefik/3.0.0/traefik $(find . -type f) && \
+         touch traefik/3.0.1/traefik",
+    );
+    let (code, messages) = machine.apply(&machine.bundle(2526), &[]).end();
+    assert_eq!(code, 0, "{messages:#?}");
+    machine.is_whole();
+    let left = machine.shell("cd /usr/lib/rediacc && find . -type f");
+    let mut left: Vec<&str> = left.lines().collect();
+    left.sort_unstable();
+    let program = |path: &str| path.replace("/usr/lib/rediacc", ".");
+    let (renet, traefik) = (program(&machine.renet), program(&machine.traefik));
+    let mut expected = [&renet, "./traefik/3.0.1/traefik", &traefik];
+    expected.sort_unstable();
+    assert_eq!(left, expected);
+}
+
+#[test]
 fn a_push_goes_on_without_rdc() {
     let machine = Pushed::up("alone");
     let rdc = &machine.rdc;
