@@ -53,6 +53,10 @@ pub enum RemoteError {
 pub enum ConnectCause {
     /// Nobody answers at the address.
     Unreachable,
+    /// Somebody answers, and hangs up before any key or login: an `sshd` that shuts this address out
+    /// for a while after failed logins (`PerSourcePenalties` of sshd_config(5), on by default since
+    /// OpenSSH 9.8) or has too many logins under way (`MaxStartups`), or no `sshd` at all.
+    HungUp,
     /// The host in between, a jump host or a proxy, does not let us through.
     Between,
     /// The host key is not one of the context's.
@@ -110,6 +114,9 @@ pub(super) fn refusal(log: &str, beside: &str, way: &Way) -> (ConnectCause, Stri
             ConnectCause::Login,
             logged.last().trim_end_matches('.').to_owned(),
         );
+    }
+    if logged.has(&["kex_exchange_identification"]) {
+        return (ConnectCause::HungUp, logged.last());
     }
     let detail = if logged.has(&["timed out"]) {
         let seconds = way.timeout.as_secs();
@@ -218,6 +225,14 @@ mod tests {
                 "",
                 &unreachable,
                 "10.0.0.9 port 22 did not answer within 8 s",
+            ),
+            (
+                &direct,
+                "kex_exchange_identification: read: Connection reset by peer\r\n\
+                 Connection reset by 10.0.0.9 port 22\r\n",
+                "",
+                &ConnectCause::HungUp,
+                "Connection reset by 10.0.0.9 port 22",
             ),
             (&direct, "", "", &unreachable, "ssh does not say why"),
             (

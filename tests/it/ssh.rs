@@ -58,6 +58,7 @@ fn what_keeps_ssh_from_a_machine_is_told_with_what_mends_it() {
         scope.spawn(|| nobody_at_the_address(&machine));
         scope.spawn(|| a_silent_address(&machine));
         scope.spawn(|| a_connection_that_breaks(&machine));
+        scope.spawn(|| an_address_that_hangs_up(&machine));
     });
 }
 
@@ -424,6 +425,23 @@ fn a_silent_address(machine: &TestMachine) {
     assert_nothing_left(&workstation);
 }
 
+/// As an `sshd` does to an address that failed to log in too often.
+fn an_address_that_hangs_up(machine: &TestMachine) {
+    let workstation = Workstation::new(&[]);
+    workstation.context("default", &key(machine));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    let port = port.to_string();
+    let way = ["--ip", "127.0.0.1", "--port", &port, "--user", "root"];
+    declare_unseen(&workstation, "server-1", &way, machine);
+    let answer = push(&workstation, "default", "server-1").code(4);
+    told(
+        &answer,
+        &["127.0.0.1 port", "hint: after failed logins", "in a minute"],
+    );
+}
+
 /// During an upload that takes long enough to be met.
 fn a_connection_that_breaks(machine: &TestMachine) {
     let workstation = Workstation::new(&[]);
@@ -465,7 +483,7 @@ fn a_connection_that_breaks(machine: &TestMachine) {
             .stderr(Stdio::piped());
         let rdc = command.spawn().expect("rdc starts");
         let upload = "timeout 60 sh -c 'until find /usr/lib/rediacc/traefik -name .part* | grep -q .; do :; done'; \
-                      pgrep --uid operator --exact sshd";
+                      pgrep --uid operator ^sshd";
         let sshd = machine.run(&["sh", "-c", upload]);
         match end {
             End::Killed => drop(machine.run(&["kill", "-KILL", sshd.trim()])),

@@ -98,6 +98,10 @@ impl Work<'_> {
             ConnectCause::Unreachable => {
                 failure.hint("check the address and the port with `rdc context machines`")
             }
+            ConnectCause::HungUp => failure.hint(
+                "after failed logins an sshd shuts an address out for a while: check the user, the \
+                 key and the port (`rdc context machines`), and try again in a minute",
+            ),
             ConnectCause::Between => failure.hint(BETWEEN),
             ConnectCause::HostKey { shown } => self.other_host_key(&failure, &shown),
             ConnectCause::Login => failure.hint(format!(
