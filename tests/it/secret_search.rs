@@ -21,10 +21,7 @@ pub(crate) fn on_machine(secret: &str, machine: &TestMachine) {
             .any(|(_, path)| path.ends_with("/cf-dns-token")),
         "the search finds nothing: {found:?}"
     );
-    let open: Vec<_> = found
-        .iter()
-        .filter(|(mode, _)| !mode.ends_with("00"))
-        .collect();
+    let open: Vec<_> = found.iter().filter(|(access, _)| is_open(access)).collect();
     assert!(open.is_empty(), "others can read the secret: {open:?}");
     for what in [
         "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null",
@@ -37,13 +34,21 @@ pub(crate) fn on_machine(secret: &str, machine: &TestMachine) {
     }
 }
 
-/// The files of a machine that hold a secret, with their modes.
+/// Whether others than root and the owner may read a file with this mode and group. Where systemd
+/// lets one user in by an access list, the mode's group bits are that list's, and the group is root.
+fn is_open(access: &str) -> bool {
+    let (mode, group) = access.split_once(' ').expect("a mode and a group");
+    let mode = u32::from_str_radix(mode, 8).expect("an octal number");
+    mode & 0o007 != 0 || (mode & 0o070 != 0 && group != "root")
+}
+
+/// The files of a machine that hold a secret, with their modes and groups.
 pub(crate) fn files(secret: &str, machine: &TestMachine) -> Vec<(String, String)> {
-    let script = format!("grep -rlZaF -f - {PLACES} 2>/dev/null | xargs -0r stat -c '%a %n'");
+    let script = format!("grep -rlZaF -f - {PLACES} 2>/dev/null | xargs -0r stat -c '%a %G\t%n'");
     let found = machine.run_with_input(&["sh", "-c", &script], secret);
     let pair = |line: &str| {
-        let (mode, path) = line.split_once(' ')?;
-        Some((mode.to_owned(), path.to_owned()))
+        let (access, path) = line.split_once('\t')?;
+        Some((access.to_owned(), path.to_owned()))
     };
     found.lines().filter_map(pair).collect()
 }
