@@ -36,13 +36,7 @@ fn a_push_names_all_that_is_in_its_way_and_gets_around_what_it_can() {
 
 /// The workstation, with the machine declared behind NAT.
 fn declare(machine: &TestMachine) -> Rdc {
-    let rdc = Rdc::new();
-    let key = ["--ssh-key", machine.env("SSH_KEY")];
-    rdc.run(&[&["context", "create-local", "default"], &key[..]].concat())
-        .done();
-    let login = ["--ip", machine.env("ADDR"), "--user", "root"];
-    rdc.run(&[&["context", "add-machine", "server-1"], &login[..]].concat())
-        .done();
+    let rdc = Rdc::of(machine, "root");
     set(
         &rdc,
         &[

@@ -7,6 +7,8 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::test_machine::TestMachine;
+
 /// An operator's workstation: commands run one after the other see the same files.
 pub(crate) struct Rdc {
     home: TempDir,
@@ -35,6 +37,18 @@ impl Rdc {
         rdc.run(&["context", "create-local", "default", "--ssh-key", key])
             .done();
         rdc.add_machine("server-1");
+        rdc
+    }
+
+    /// A workstation with the context `default` and a running machine as `server-1`, its key scanned.
+    pub(crate) fn of(machine: &TestMachine, user: &str) -> Self {
+        let rdc = Self::new();
+        let key = machine.env("SSH_KEY");
+        rdc.run(&["context", "create-local", "default", "--ssh-key", key])
+            .done();
+        let login = ["--ip", machine.env("ADDR"), "--user", user];
+        rdc.run(&[&["context", "add-machine", "server-1"][..], &login].concat())
+            .done();
         rdc
     }
 

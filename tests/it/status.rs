@@ -426,13 +426,7 @@ struct Operated {
 impl Operated {
     fn up() -> Self {
         let machine = TestMachine::up("d-status", "2816");
-        let rdc = Rdc::new();
-        let key = machine.env("SSH_KEY");
-        rdc.run(&["context", "create-local", "default", "--ssh-key", key])
-            .done();
-        let login = ["--ip", machine.env("ADDR"), "--user", "operator"];
-        rdc.run(&[&["context", "add-machine", "server-1"], &login[..]].concat())
-            .done();
+        let rdc = Rdc::of(&machine, "operator");
         Self { machine, rdc }
     }
 

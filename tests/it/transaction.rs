@@ -249,22 +249,18 @@ struct Pushed {
 impl Pushed {
     fn up(role: &str) -> Self {
         let machine = TestMachine::bare(role);
-        let rdc = Rdc::new();
-        let address = machine.env("ADDR");
-        let key = machine.env("SSH_KEY");
+        let rdc = Rdc::of(&machine, "root");
         for words in [
-            &["create-local", "default", "--ssh-key", key][..],
-            &["add-machine", "server-1", "--ip", address, "--user", "root"],
             &[
                 "set-infra",
                 "server-1",
                 "--public-ipv4",
-                address,
+                machine.env("ADDR"),
                 "--default-ports",
                 "off",
                 "--tcp-ports",
                 "2525",
-            ],
+            ][..],
             &[
                 "push-infra",
                 "server-1",

@@ -89,13 +89,7 @@ struct Operator {
 impl Operator {
     fn with_machine() -> Self {
         let machine = TestMachine::up("nocf", "2816");
-        let rdc = Rdc::new();
-        let key = machine.env("SSH_KEY");
-        rdc.run(&["context", "create-local", "default", "--ssh-key", key])
-            .done();
-        let login = ["--ip", machine.env("ADDR"), "--user", "root"];
-        rdc.run(&[&["context", "add-machine", "server-1"][..], &login].concat())
-            .done();
+        let rdc = Rdc::of(&machine, "root");
         Self { rdc, machine }
     }
 

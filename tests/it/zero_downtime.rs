@@ -94,13 +94,7 @@ pub(crate) struct Site {
 impl Site {
     pub(crate) fn up(role: &str) -> Self {
         let machine = TestMachine::up(role, "2816");
-        let rdc = Rdc::new();
-        let key = machine.env("SSH_KEY");
-        rdc.run(&["context", "create-local", "default", "--ssh-key", key])
-            .done();
-        let login = ["--ip", machine.env("ADDR"), "--user", "root"];
-        rdc.run(&[&["context", "add-machine", "server-1"][..], &login].concat())
-            .done();
+        let rdc = Rdc::of(&machine, "root");
         rdc.run(&[
             "context",
             "set-infra",
