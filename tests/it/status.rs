@@ -192,9 +192,11 @@ fn all_is_well(machine: &Operated) {
 }
 
 fn what_is_not_well_is_told(machine: &Operated) {
-    // With the one that stood by during the last push.
+    // With the one that stood by during the last push. First those that poll: a poll that nobody
+    // answers any more is waited for, and Traefik panics when it does not end within 10 s.
     machine.shell(
-        "systemctl stop rediacc-router.socket rediacc-proxy.service rediacc-proxy-standby.service",
+        "systemctl stop rediacc-proxy.service rediacc-proxy-standby.service && \
+         systemctl stop rediacc-router.socket",
     );
     machine.shell("echo '# by hand' >>/etc/rediacc/current/router.env");
     machine.shell(
