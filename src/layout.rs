@@ -60,10 +60,6 @@ pub const CERTIFICATES_NEVER: &str = "certificates=never";
 pub const PROXY_RUNTIME_DIR: &str = "rediacc-proxy";
 /// The same for the one that serves while the other restarts.
 pub const STANDBY_RUNTIME_DIR: &str = "rediacc-proxy-standby";
-/// Its mark in there that new connections go to it.
-pub const SERVING: &str = "serving";
-/// Its mark that no other one is there any more, and another may come.
-pub const SETTLED: &str = "settled";
 /// The route server's unit, in a generation and installed.
 pub const ROUTER_SERVICE: &str = "rediacc-router.service";
 /// The route server's listening socket, in a generation and installed.

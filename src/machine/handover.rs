@@ -16,7 +16,7 @@
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,7 @@ use super::generation::{self, Live};
 use super::{connections, failed, files, standby, systemd};
 use crate::bundle::{Bind, Failure};
 use crate::layout;
+use crate::marks::Marks;
 
 /// How long a Traefik may take from its start until it serves: the route server may wait for a
 /// daemon that hangs, and Traefik asks it again only after some seconds then.
@@ -40,10 +41,7 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// Restarts Traefik with what is in the live generation; systemd has read its units.
 pub(super) fn restart_proxy() -> Result<(), Failure> {
     let live = generation::live()?;
-    let (main, standby) = (
-        Marks(layout::PROXY_RUNTIME_DIR),
-        Marks(layout::STANDBY_RUNTIME_DIR),
-    );
+    let (main, standby) = (Marks::PROXY, Marks::STANDBY);
     let plain = || systemd::start("restart", layout::PROXY_SERVICE);
     let Some(Live {
         number, generation, ..
@@ -72,7 +70,7 @@ pub(super) fn restart_proxy() -> Result<(), Failure> {
         let_connections_move(layout::PROXY_SERVICE, &addresses)?;
     }
     plain()?;
-    main.await_serving().map_err(|()| Failure {
+    await_serving(main).map_err(|()| Failure {
         journal: systemd::journal(layout::PROXY_SERVICE),
         ..failed(format!(
             "{} came up, and did not get the routes",
@@ -92,7 +90,7 @@ fn start_standby(unit: &str, generation: &Path) -> Result<(), Failure> {
     files::write(&path, unit.as_bytes(), 0o644)?;
     systemd::systemctl(&["daemon-reload"])?;
     let started = systemd::systemctl(&["start", name]);
-    if started.is_ok() && Marks(layout::STANDBY_RUNTIME_DIR).await_serving().is_ok() {
+    if started.is_ok() && await_serving(Marks::STANDBY).is_ok() {
         return Ok(());
     }
     let failure = Failure {
@@ -132,40 +130,16 @@ fn let_connections_move(unit: &str, addresses: &BTreeSet<SocketAddr>) -> Result<
     Ok(())
 }
 
-/// What a Traefik's `renet proxy` tells in the folder of its unit, which goes with the unit's end.
-#[derive(Clone, Copy)]
-struct Marks(&'static str);
-
-impl Marks {
-    /// New connections go to it, or did until another one came.
-    fn serves(self) -> bool {
-        self.has(layout::SERVING)
-    }
-
-    /// No other one is there that it took over from.
-    fn is_settled(self) -> bool {
-        self.has(layout::SETTLED)
-    }
-
-    fn has(self, mark: &str) -> bool {
-        self.folder().join(mark).exists()
-    }
-
-    fn folder(self) -> PathBuf {
-        Path::new("/run").join(self.0)
-    }
-
-    /// Waits until a Traefik that was started serves; fails where it ends before that.
-    fn await_serving(self) -> Result<(), ()> {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.serves() {
-            if Instant::now() >= deadline || !self.folder().exists() {
-                return Err(());
-            }
-            thread::sleep(INTERVAL);
+/// Waits until a Traefik that was started serves; fails where it ends before that.
+fn await_serving(marks: Marks) -> Result<(), ()> {
+    let deadline = Instant::now() + PATIENCE;
+    while !marks.serves() {
+        if Instant::now() >= deadline || !marks.folder().exists() {
+            return Err(());
         }
-        Ok(())
+        thread::sleep(INTERVAL);
     }
+    Ok(())
 }
 
 fn read_text(path: &Path) -> Result<String, Failure> {

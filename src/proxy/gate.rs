@@ -13,7 +13,6 @@ use anyhow::{Context as _, ensure};
 use clap::Args;
 use listenfd::ListenFd;
 
-use super::marks::Marks;
 use super::role::Role;
 use super::sockets::{self, Member, Opened};
 use crate::layout;
@@ -70,17 +69,20 @@ pub(super) fn run(gate: &Gate) -> anyhow::Result<()> {
     let sockets = passed_sockets()?;
     wait_until_ready(gate.role.ping());
     thread::sleep(SETTLING);
-    let (own, other) = (Marks::of(gate.role), Marks::of(gate.role.other()));
+    let (own, other) = (gate.role.marks(), gate.role.other().marks());
     if other.serves() {
         choose(&sockets, Member::Younger)?;
-        own.serving()?;
-        other.await_end();
+        own.set_serving()?;
+        // Until its unit has ended.
+        while other.serves() {
+            thread::sleep(super::INTERVAL);
+        }
         // The next Traefik to come finds this one chosen, and does not get its connections at once.
         choose(&sockets, Member::Elder)?;
     } else {
-        own.serving()?;
+        own.set_serving()?;
     }
-    own.settled()
+    Ok(own.set_settled()?)
 }
 
 fn command(role: Role) -> anyhow::Result<Command> {

@@ -10,7 +10,6 @@
 //! new connections go to the one that was there before, until the other one has its routes.
 
 mod gate;
-mod marks;
 mod role;
 mod sockets;
 
@@ -19,6 +18,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -26,11 +27,16 @@ use command_fds::{CommandFdExt, FdMapping};
 
 use crate::bundle::Bind;
 use crate::layout;
+use crate::marks::Marks;
 use gate::Gate;
-use marks::Marks;
 use role::Role;
 use sockets::Opened;
 
+/// How long a new Traefik waits for the other one's gate. Without that it would start all the same,
+/// and might answer 404 to connections that come within the next microseconds.
+const SETTLED_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long between two looks at the other one. No event tells.
+const INTERVAL: Duration = Duration::from_millis(20);
 /// The first descriptor that is passed on, as systemd has it.
 const FIRST_PASSED: i32 = 3;
 
@@ -69,10 +75,18 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
 }
 
+/// Where another Traefik serves, waits until a third one may come.
+fn await_settled(other: Marks) {
+    let deadline = Instant::now() + SETTLED_TIMEOUT;
+    while other.serves() && !other.is_settled() && Instant::now() < deadline {
+        thread::sleep(INTERVAL);
+    }
+}
+
 fn launch(options: &Launch) -> anyhow::Result<()> {
     let Launch { generation, role } = options;
     let binds = read_binds(&generation.join(layout::BINDS))?;
-    Marks::of(role.other()).await_settled();
+    await_settled(role.other().marks());
     let opened = sockets::open(&binds).context("cannot open the entry points")?;
     gate::start(*role, &opened)?;
     // Only this Traefik has it, so that whoever asks there asks this one.

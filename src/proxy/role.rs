@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
 
 use crate::layout;
+use crate::marks::Marks;
 
 /// The one that is always there, or the one that serves while that restarts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Args)]
@@ -42,19 +43,18 @@ impl Role {
         }
         let text = fs::read_to_string(&generations)
             .with_context(|| format!("cannot read {}", generations.display()))?;
-        let own = self.runtime_dir().join(layout::TRAEFIK_YML);
+        let own = self.marks().folder().join(layout::TRAEFIK_YML);
         let text = text.replace(layout::CERTIFICATES_LATER, layout::CERTIFICATES_NEVER);
         fs::write(&own, text).with_context(|| format!("cannot write {}", own.display()))?;
         Ok(own)
     }
 
-    /// The folder that systemd makes for its unit.
-    pub(super) fn runtime_dir(self) -> PathBuf {
-        let name = if self.standby {
-            layout::STANDBY_RUNTIME_DIR
+    /// What it tells of itself, in the folder that systemd makes for its unit.
+    pub(super) fn marks(self) -> Marks {
+        if self.standby {
+            Marks::STANDBY
         } else {
-            layout::PROXY_RUNTIME_DIR
-        };
-        Path::new("/run").join(name)
+            Marks::PROXY
+        }
     }
 }

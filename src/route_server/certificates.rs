@@ -2,13 +2,13 @@
 //! neither should: an authority that asks for a proof over HTTP may meet the one that knows nothing
 //! of it, and does not ask again.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use crate::layout;
+use crate::marks::Marks;
 
 /// How long a Traefik may take until new connections come to it. Below its `pollTimeout` of 10 s.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -47,11 +47,8 @@ pub(super) struct Deferral {
 impl Deferral {
     /// Waits until new connections come to the Traefik that asks, or for as long as one waits.
     pub(super) async fn end(&self) {
-        let mark = Path::new("/run")
-            .join(layout::PROXY_RUNTIME_DIR)
-            .join(layout::SERVING);
         let begun = Instant::now();
-        while !mark.exists() && begun.elapsed() < PATIENCE {
+        while !Marks::PROXY.serves() && begun.elapsed() < PATIENCE {
             sleep(INTERVAL).await;
         }
         self.pending.store(false, Ordering::Relaxed);

@@ -6,25 +6,38 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may name, itself aside.
-const MAY_NAME: [(&str, &[&str]); 12] = [
+const MAY_NAME: [(&str, &[&str]); 15] = [
+    ("causes", &[]),
+    ("loopback", &[]),
+    ("marks", &["layout"]),
     ("network", &[]),
     ("layout", &[]),
     ("traefik", &["network"]),
     ("bundle", &["context", "traefik"]),
     ("context", &["layout", "network", "traefik"]),
     ("render", &["bundle", "context", "layout", "traefik"]),
-    ("remote", &["context"]),
-    ("release", &["context", "layout"]),
+    ("remote", &["causes", "context"]),
+    ("release", &["causes", "context", "layout"]),
     (
         "push",
         &["bundle", "context", "layout", "release", "remote", "render"],
     ),
     (
         "machine",
-        &["bundle", "context", "layout", "render", "traefik"],
+        &[
+            "bundle", "context", "layout", "loopback", "marks", "render", "traefik",
+        ],
     ),
-    ("proxy", &["bundle", "layout", "traefik"]),
-    ("route_server", &["layout", "network", "traefik"]),
+    (
+        "proxy",
+        &["bundle", "layout", "loopback", "marks", "traefik"],
+    ),
+    (
+        "route_server",
+        &[
+            "causes", "layout", "loopback", "marks", "network", "traefik",
+        ],
+    ),
 ];
 
 /// `rdc`'s commands may name everything but what runs on the machine.

@@ -26,13 +26,7 @@ fn a_push_that_does_not_come_up_is_taken_back() {
     let before = machine.state();
 
     // A Traefik that reads every configuration and then does not serve.
-    for (name, script) in [
-        ("at-once", "exit 1"),
-        (
-            "in-a-moment",
-            "\"$real\" \"$@\" & sleep 1; kill -9 $!; exit 1",
-        ),
-    ] {
+    for (name, script) in [("at-once", "exit 1"), ("in-a-moment", IN_A_MOMENT)] {
         let traefik = machine.traefik_that(name, script);
         let bundle = Bundle {
             traefik: TraefikSource::Brought(traefik.into()),
