@@ -20,8 +20,7 @@ enum Command {
     /// Open the entry points and become Traefik; rediacc-proxy.service runs it
     Proxy(proxy::Arguments),
     /// What a push does on the machine; `rdc context push-infra` runs it
-    #[command(subcommand)]
-    Infra(machine::Command),
+    Infra(machine::Infra),
 }
 
 fn main() -> ExitCode {
@@ -29,7 +28,7 @@ fn main() -> ExitCode {
     let result = match command {
         Command::RouteServer(arguments) => route_server::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
-        Command::Infra(command) => return machine::run(command),
+        Command::Infra(infra) => return machine::run(infra),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

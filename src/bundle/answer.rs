@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bind, Status, Step};
+use super::{Bind, Hello, Status, Step};
 
-/// One line of the machine's answer. All but `Doing` are the last one.
+/// One line of the machine's answer. `Hello` is the first one, and `Done`, `Status`, `Failed` and,
+/// unless it is a dry run, `Lacking` the last one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
+    /// Who answers.
+    Hello(Hello),
     /// What is being done now.
     Doing(Step),
     /// It is through.
@@ -18,7 +21,8 @@ pub enum Message {
     Status(Box<Status>),
     /// It is not through.
     Failed(Failure),
-    /// Nothing was done yet: the workstation has to bring something first.
+    /// Nothing was done yet: the workstation has to bring something first. A dry run goes on as if
+    /// it were there.
     Lacking(Lacking),
 }
 

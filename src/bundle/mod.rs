@@ -1,8 +1,21 @@
-//! What one push brings to a machine, and what the machine answers: the wire between `rdc` and
-//! `renet infra`. The bundle is one JSON document on stdin; the answer is one JSON message a line
-//! on stdout. Both programs come from one build, so the format needs no versions.
+//! The protocol between `rdc` and `renet infra`: what one push brings to a machine, and what the
+//! machine answers.
+//!
+//! ```text
+//! rdc                                              renet infra --protocol N VERB …
+//!  │ ── arguments: the bundle, nothing secret ───────► │ refuses another protocol than its own
+//!  │ ◄─ {"hello": {"protocol": N, "version": …}} ───── │ plans as far as it can without secrets
+//!  │ ── standard input: {"cf_dns_token": …} ─────────► │
+//!  │ ◄─ {"doing": …} … ─────────────────────────────── │ works
+//!  │ ◄─ {"done": …} or {"failed": …} ───────────────── │
+//! ```
+//!
+//! A secret is sent only to a `renet` that said hello: whatever else a login may run never sees
+//! one. The answers are one JSON message a line. A document that does not come means that nobody
+//! waits for the answer: then nothing is changed.
 
 mod answer;
+mod hello;
 mod status;
 mod step;
 
@@ -17,13 +30,14 @@ use crate::context::Infra;
 use crate::traefik::entrypoint::Entrypoint;
 
 pub use answer::{Diff, Failure, FailureKind, Lacking, Message, Report};
+pub use hello::{Hello, PROTOCOL};
 pub use status::{
     Certificate, CertificateContent, Counts, Daemon, Installed, Kept, Listening, Part, RouteServer,
     Status, Unfinished, Unit,
 };
 pub use step::Step;
 
-/// Everything that one push brings.
+/// Everything that one push brings, but for the secrets.
 ///
 /// The files of the generation are rendered on the machine, which alone knows its addresses and
 /// which ports are free there.
@@ -31,9 +45,8 @@ pub use step::Step;
 #[serde(deny_unknown_fields)]
 pub struct Bundle {
     /// What was declared. The token is not in it.
+    #[serde(serialize_with = "compact")]
     pub infra: Infra,
-    /// Cloudflare's API token: a file of its own, for root alone.
-    pub cf_dns_token: Option<Token>,
     /// Where the `renet` of this push lies on the machine.
     pub renet: PathBuf,
     /// Which Traefik shall run.
@@ -41,6 +54,28 @@ pub struct Bundle {
     /// When it was sent, by the workstation's clock, in seconds since 1970: whoever sends it notes
     /// it, as uploads may take their time between its making and its way.
     pub sent_at: Option<u64>,
+}
+
+/// What a push brings that nobody else may see: the one document on standard input.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    /// Cloudflare's API token: a file of its own, for root alone.
+    pub cf_dns_token: Option<Token>,
+}
+
+/// Writes a list of ports as people do, with ranges: one argument holds at most 128 KiB.
+fn compact<S: Serializer>(infra: &Infra, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut value = serde_json::to_value(infra).map_err(serde::ser::Error::custom)?;
+    for (name, ports) in [
+        ("tcp_ports", &infra.tcp_ports),
+        ("udp_ports", &infra.udp_ports),
+    ] {
+        if !ports.is_empty() {
+            value[name] = ports.to_string().into();
+        }
+    }
+    value.serialize(serializer)
 }
 
 /// Which Traefik a machine shall run.
@@ -100,5 +135,39 @@ impl Serialize for Token {
 impl<'de> Deserialize<'de> for Token {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer).map(|token| Self(token.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bundle_arrives_as_it_was_sent_and_many_ports_take_little_room() {
+        let infra = Infra {
+            public_ipv4: Some([203, 0, 113, 50].into()),
+            tcp_ports: "25,143,10100-60000".parse().expect("ports"),
+            ..Infra::default()
+        };
+        let bundle = Bundle {
+            infra,
+            renet: "/renet".into(),
+            traefik: TraefikSource::Brought("/traefik".into()),
+            sent_at: Some(1),
+        };
+        let text = serde_json::to_string(&bundle).expect("it is written");
+        assert!(text.contains("\"25,143,10100-60000\""), "{text}");
+        let read: Bundle = serde_json::from_str(&text).expect("it is read");
+        assert_eq!(read.infra, bundle.infra);
+    }
+
+    #[test]
+    fn a_secret_is_written_on_the_wire_alone() {
+        let secrets = Secrets {
+            cf_dns_token: Some(Token("s3cret".into())),
+        };
+        assert!(!format!("{secrets:?}").contains("s3cret"));
+        let text = serde_json::to_string(&secrets).expect("it is written");
+        assert_eq!(text, r#"{"cf_dns_token":"s3cret"}"#);
     }
 }

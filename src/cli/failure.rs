@@ -6,11 +6,7 @@ use std::process::ExitCode;
 use crate::context::store::StoreError;
 use crate::context::token::TokenError;
 use crate::context::value::{InvalidValue, MachineName};
-use crate::remote::{ScanError, WayError};
-
-/// What mends a way through another host.
-pub(crate) const BETWEEN: &str = "log in to the host in between by hand once, as `ProxyJump` of ~/.ssh/config \
-     names it: `ssh` has to know its host key, and ask nothing";
+use crate::remote::{Proxy, ScanError, WayError};
 
 /// The ways in which `rdc` ends: its exit codes, and the `code` of an error in JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,7 +217,9 @@ impl From<ScanError> for Failure {
         match error {
             ScanError::Unreachable { .. } => Self::caused(Exit::Unreachable, &error)
                 .hint("check the address, and that SSH listens there"),
-            ScanError::Between { .. } => Self::caused(Exit::Unreachable, &error).hint(BETWEEN),
+            ScanError::Between { proxy, .. } => {
+                Self::caused(Exit::Unreachable, &error).hint(on_the_way(proxy))
+            }
             ScanError::Way(error) => error.into(),
             ScanError::Folder(_) => Self::caused(Exit::Failed, &error),
         }
@@ -261,6 +259,20 @@ impl From<StoreError> for Failure {
             StoreError::Broken { .. } => failure.hint("correct the file; it was left as it is"),
             StoreError::NoHome => failure.hint("set HOME or XDG_CONFIG_HOME"),
             StoreError::Unwritable(_) | StoreError::Io { .. } => failure,
+        }
+    }
+}
+
+/// What opens a way that is not open.
+pub(crate) fn on_the_way(proxy: Proxy) -> &'static str {
+    match proxy {
+        Proxy::Jump => {
+            "log in to the host in between by hand once, as `ProxyJump` of ~/.ssh/config names it: \
+             `ssh` has to know its host key, and ask nothing"
+        }
+        Proxy::Command => {
+            "run the program that `ProxyCommand` of ~/.ssh/config names by hand until it connects \
+             without asking anything"
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::generation::{self, Generation, Live};
 use super::plan::{self, Observed};
 use super::transaction::{self, Tell, Transaction};
+use super::workstation::Workstation;
 use super::{Ending, check, diff, failed, files, observe, preflight, refused, traefik_program};
 use crate::bundle::{Bundle, Diff, Failure, Message, Report, Step};
 use crate::layout;
@@ -26,8 +27,14 @@ pub(super) struct Options {
     pub(super) lock_wait: Duration,
 }
 
-/// Brings the machine to the bundle, telling each step before it is done.
-pub(super) fn apply(bundle: &Bundle, options: &Options, tell: Tell<'_>) -> Result<Report, Ending> {
+/// Brings the machine to the bundle, telling each step before it is done. The secrets are asked for
+/// as late as can be: they are on their way while the machine is looked at.
+pub(super) fn apply(
+    bundle: &Bundle,
+    workstation: Workstation,
+    options: &Options,
+    tell: Tell<'_>,
+) -> Result<Report, Ending> {
     let clock = bundle.sent_at.and_then(preflight::Clock::beside);
     preflight::machine()?;
     let _lock = transaction::lock(options.dry_run, options.lock_wait, tell)?;
@@ -36,8 +43,16 @@ pub(super) fn apply(bundle: &Bundle, options: &Options, tell: Tell<'_>) -> Resul
     let observed = observe::observe(live.as_ref())?;
     let traefik = traefik_program::choose(&bundle.traefik, current, options.dry_run);
     let examined = preflight::examine(bundle, &observed, clock, traefik.as_ref().err())?;
-    let traefik = traefik?;
-    let token = bundle.cf_dns_token.as_ref();
+    let traefik = match traefik {
+        Err(Ending::Lacking(lacking)) if options.dry_run => {
+            let path = traefik_program::release_path(&lacking.traefik);
+            tell(&Message::Lacking(lacking));
+            path
+        }
+        traefik => traefik?,
+    };
+    let secrets = workstation.secrets()?;
+    let token = secrets.cf_dns_token.as_ref();
     let files = render(&bundle.infra, &examined.binds, token.is_some())
         .map_err(|error| failed(error.to_string()))?;
     let wanted = Generation::of(files, token, &examined.binds, &bundle.renet, &traefik)?;

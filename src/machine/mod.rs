@@ -2,7 +2,7 @@
 //! the transaction survives a lost SSH connection. Blocking on purpose: it does one thing at a time.
 //!
 //! ```text
-//! bundle ─► lock ─► preflight ─► plan ─► stage + check ─► swap ─► units ─► probe ─► report
+//! hello ─► bundle ─► lock ─► preflight ─► plan ─► stage + check ─► swap ─► units ─► probe ─► report
 //! ```
 
 mod apply;
@@ -28,19 +28,30 @@ mod status;
 mod systemd;
 mod traefik_program;
 mod transaction;
+mod workstation;
 
-use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 use crate::bundle::{Bundle, Failure, FailureKind, Lacking, Message, Report};
+use workstation::{Workstation, tell};
 
 /// `renet infra …`
+#[derive(Debug, Args)]
+pub struct Infra {
+    /// The protocol that the `rdc` speaks which asks and sends its secrets; by hand, none
+    #[arg(long, value_name = "VERSION")]
+    protocol: Option<u32>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What is done on the machine.
 #[derive(Debug, Subcommand)]
-pub enum Command {
-    /// Bring the machine to the bundle on standard input; one JSON message a line on stdout
+enum Command {
+    /// Bring the machine to a bundle; one JSON message a line on stdout
     Apply(Apply),
     /// Go back to a former generation
     Rollback(Rollback),
@@ -54,7 +65,10 @@ pub enum Command {
 
 /// The options of `renet infra apply`.
 #[derive(Debug, Args)]
-pub struct Apply {
+struct Apply {
+    /// What the machine shall become, in JSON
+    #[arg(long, value_name = "JSON")]
+    bundle: String,
     /// Report what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -74,7 +88,7 @@ pub struct Apply {
 
 /// The options of `renet infra rollback`.
 #[derive(Debug, Args)]
-pub struct Rollback {
+struct Rollback {
     /// The generation to go back to [default: the one before the live one]
     #[arg(long, value_name = "GENERATION")]
     to: Option<u32>,
@@ -91,7 +105,7 @@ pub struct Rollback {
 
 /// The options of `renet infra remove`.
 #[derive(Debug, Args)]
-pub struct Remove {
+struct Remove {
     /// Take away certificates and the operator's own files too
     #[arg(long)]
     purge: bool,
@@ -104,16 +118,14 @@ pub struct Remove {
 }
 
 /// Runs a command, and turns its end into the exit code.
-pub fn run(command: Command) -> ExitCode {
-    let done = match command {
-        Command::Apply(options) => apply(options).map(Message::Done),
-        Command::Rollback(options) => roll_back(options).map(Message::Done).map_err(Ending::from),
-        Command::Remove(options) => remove(&options).map(Message::Done).map_err(Ending::from),
-        Command::Status => status::status()
-            .map(|status| Message::Status(Box::new(status)))
-            .map_err(Ending::from),
-        Command::Settle => return settle::run(),
-    };
+pub fn run(infra: Infra) -> ExitCode {
+    let Infra { protocol, command } = infra;
+    if let Command::Settle = command {
+        return settle::run();
+    }
+    let done = Workstation::greet(protocol)
+        .map_err(Ending::from)
+        .and_then(|workstation| carry_out(command, workstation));
     match done {
         Ok(message) => {
             tell(&message);
@@ -131,15 +143,27 @@ pub fn run(command: Command) -> ExitCode {
     }
 }
 
-fn apply(options: Apply) -> Result<Report, Ending> {
+fn carry_out(command: Command, workstation: Workstation) -> Result<Message, Ending> {
+    Ok(match command {
+        Command::Apply(options) => Message::Done(apply(options, workstation)?),
+        Command::Rollback(options) => Message::Done(roll_back(options, workstation)?),
+        Command::Remove(options) => Message::Done(remove(&options, workstation)?),
+        Command::Status => Message::Status(Box::new(status::status()?)),
+        // It answers to nobody.
+        Command::Settle => return Err(refused("it is run by systemd").into()),
+    })
+}
+
+fn apply(options: Apply, workstation: Workstation) -> Result<Report, Ending> {
     let Apply {
+        bundle,
         dry_run,
         diff,
         approved,
         overwrite,
         lock_wait,
     } = options;
-    let bundle = read_bundle(&mut io::stdin().lock())?;
+    let bundle = read_bundle(&bundle)?;
     let options = apply::Options {
         dry_run,
         diff,
@@ -147,10 +171,10 @@ fn apply(options: Apply) -> Result<Report, Ending> {
         overwrite,
         lock_wait: Duration::from_secs(lock_wait),
     };
-    apply::apply(&bundle, &options, &mut tell)
+    apply::apply(&bundle, workstation, &options, &mut tell)
 }
 
-fn roll_back(options: Rollback) -> Result<Report, Failure> {
+fn roll_back(options: Rollback, workstation: Workstation) -> Result<Report, Failure> {
     let Rollback {
         to,
         dry_run,
@@ -163,35 +187,24 @@ fn roll_back(options: Rollback) -> Result<Report, Failure> {
         approved,
         lock_wait: Duration::from_secs(lock_wait),
     };
+    workstation.secrets()?;
     rollback::roll_back(&options, &mut tell)
 }
 
-fn remove(options: &Remove) -> Result<Report, Failure> {
+fn remove(options: &Remove, workstation: Workstation) -> Result<Report, Failure> {
     let Remove {
         purge,
         dry_run,
         lock_wait,
     } = *options;
+    workstation.secrets()?;
     remove::remove(purge, dry_run, Duration::from_secs(lock_wait), &mut tell)
 }
 
-/// Says one message to the workstation. A reader that went away must not stop a push in the
-/// middle: the machine's state is what counts, and the next push reports it.
-fn tell(message: &Message) {
-    if let Ok(line) = serde_json::to_string(message) {
-        let _ = writeln!(io::stdout(), "{line}");
-    }
-}
-
-fn read_bundle(input: &mut dyn BufRead) -> Result<Bundle, Failure> {
-    // The error's text is left out: it could quote the token.
-    serde_json::from_reader(input).map_err(|error| {
-        refused(format!(
-            "the bundle on standard input cannot be read (line {}, column {})",
-            error.line(),
-            error.column()
-        ))
-        .hint("`renet infra apply` is run by `rdc context push-infra`")
+fn read_bundle(json: &str) -> Result<Bundle, Failure> {
+    serde_json::from_str(json).map_err(|error| {
+        refused(format!("the bundle cannot be read: {error}"))
+            .hint("`renet infra apply` is run by `rdc context push-infra`")
     })
 }
 

@@ -26,10 +26,7 @@ pub(super) fn choose(
         }
         TraefikSource::Release { version, asked } => (version, *asked),
     };
-    let release = Path::new(layout::PROGRAMS)
-        .join(layout::TRAEFIK)
-        .join(version)
-        .join(layout::TRAEFIK);
+    let release = release_path(version);
     let live = live
         .and_then(|live| live.link(layout::TRAEFIK))
         .map(Path::to_owned);
@@ -62,6 +59,14 @@ pub(super) fn choose(
             traefik: version.clone(),
         })
     })
+}
+
+/// Where a release comes to lie that a push brings.
+pub(super) fn release_path(version: &str) -> PathBuf {
+    Path::new(layout::PROGRAMS)
+        .join(layout::TRAEFIK)
+        .join(version)
+        .join(layout::TRAEFIK)
 }
 
 /// The version that a Traefik says of itself.

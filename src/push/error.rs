@@ -1,7 +1,8 @@
 //! Why a push did not get through.
 
+use super::root::NoRoot;
 use super::{NoRenet, ProgramError};
-use crate::bundle::Failure;
+use crate::bundle::{Failure, Hello, PROTOCOL};
 use crate::context::value::InvalidValue;
 use crate::release::{Architecture, ReleaseError, UnknownArchitecture};
 use crate::remote::RemoteError;
@@ -18,9 +19,9 @@ pub enum PushError {
     /// The machine said no.
     #[error("{}", .0.message)]
     Machine(Failure),
-    /// `sudo` wants a password.
-    #[error("`sudo` on the machine does not let this user in without a password: {0}")]
-    Sudo(String),
+    /// The login does not become root.
+    #[error("{0}")]
+    Root(NoRoot),
     /// A program is for another kind of machine.
     #[error("{program} is for {is_for}, but the machine is {machine}")]
     Architecture {
@@ -52,13 +53,28 @@ pub enum PushError {
         /// The local file.
         program: String,
     },
-    /// An uploaded program is not where it was written.
-    #[error("an uploaded program was gone again before it could be run")]
-    UploadGone,
-    /// The machine's `renet` does not understand us.
-    #[error("the `renet` on the machine is of another version than `rdc`")]
-    OtherBuild,
-    /// The bundle cannot be written as JSON: a defect of ours.
+    /// A program that came to its place cannot be run there.
+    #[error("{path} cannot be run on the machine")]
+    NotRunnable {
+        /// Where it lies on the machine.
+        path: String,
+    },
+    /// There is no place on the machine for a program that is run once.
+    #[error("there is no place on the machine where a program can be run: {0}")]
+    NowhereToRun(String),
+    /// The machine lacks again what it was just brought.
+    #[error("{path} was brought to the machine, and is not there any more")]
+    UploadGone {
+        /// Where it should lie.
+        path: String,
+    },
+    /// The machine's answers go in circles.
+    #[error("the machine asks for something else each time: {0} answers, and no end")]
+    NoEnd(usize),
+    /// The machine's `renet` speaks another protocol.
+    #[error("{}", other_protocol(.0.as_ref()))]
+    OtherProtocol(Option<Hello>),
+    /// What is sent cannot be written as JSON: a defect of ours.
     #[error("the bundle cannot be written")]
     Bundle(#[source] serde_json::Error),
     /// The remote command ended without an answer.
@@ -67,17 +83,23 @@ pub enum PushError {
 }
 
 impl PushError {
+    /// Why a remote command ended without an answer, by what it said.
     pub(super) fn remote(stderr: String) -> Self {
-        // `sudo` that refuses, and a shell that does not find it.
-        let of_sudo = |line: &str| line.starts_with("sudo:") || line.contains("sudo: not found");
-        if stderr.lines().any(of_sudo) {
-            Self::Sudo(stderr)
-        } else {
-            Self::Command(if stderr.is_empty() {
-                "it says nothing".to_owned()
-            } else {
-                stderr
-            })
+        match NoRoot::of(&stderr) {
+            Some(no_root) => Self::Root(no_root),
+            None if stderr.is_empty() => Self::Command("it says nothing".to_owned()),
+            None => Self::Command(stderr),
         }
+    }
+}
+
+fn other_protocol(theirs: Option<&Hello>) -> String {
+    match theirs {
+        Some(Hello { protocol, version }) => format!(
+            "the `renet` on the machine ({version}) speaks protocol {protocol}, and this `rdc` ({}) \
+             speaks {PROTOCOL}",
+            env!("CARGO_PKG_VERSION")
+        ),
+        None => "the `renet` on the machine is of an older version than this `rdc`".to_owned(),
     }
 }

@@ -1,41 +1,61 @@
-//! One `renet infra apply` on the machine, with the bundle on its standard input.
+//! One `renet infra apply` on the machine: the bundle is its argument, the secrets its standard
+//! input.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use super::{LACKING, Observer, PushError};
-use crate::bundle::{Bundle, Failure, Message, Report};
+use super::dialogue::{self, Answer, Dialogue, Ended, Heard};
+use super::root::with_root;
+use super::{Observer, Program, PushError, lend};
+use crate::bundle::{Bundle, Failure, PROTOCOL, Report, Secrets};
 use crate::context::value::TraefikVersion;
 use crate::release::Architecture;
 use crate::remote::Remote;
 
-/// Runs `renet infra apply` as root, or names the programs that are missing and the architecture.
-/// Words: renet, traefik or nothing, then options.
-const LAUNCH: &str = r#"
-renet=$1 traefik=$2 lacking=
-shift 2
+/// Runs `renet` as root, or names the programs that cannot be run and the machine. A look needs no
+/// Traefik. Words: renet, Traefik or nothing, whether it is a look, then those of `renet`.
+const LAUNCH: &str = with_root!(
+    r#"
+renet=$1 traefik=$2 look=$3 lacking=
+shift 3
 for program in "$renet" "$traefik"; do
-  [ -z "$program" ] || [ -x "$program" ] || { echo "$program"; lacking=1; }
+  if [ -n "$program" ] && ! [ -x "$program" ]; then
+    echo "lacking $program"
+    if [ -z "$look" ] || [ "$program" = "$renet" ]; then lacking=1; fi
+  fi
 done
-[ -z "$lacking" ] || { uname -m >&2; exit 69; }
-if [ "$(id -u)" = 0 ]; then exec "$renet" infra apply "$@"; fi
-exec sudo -n "$renet" infra apply "$@"
-"#;
+if [ -n "$lacking" ]; then echo "machine $(uname -m)"; exit 69; fi
+as_root "$renet" "$@"
+"#
+);
 
 /// What is run on the machine, and with what.
 pub(super) struct Launch<'a> {
-    /// The `renet` to run, on the machine.
-    pub(super) renet: &'a str,
-    /// The Traefik that has to be on the machine beside it.
-    pub(super) traefik: Option<&'a str>,
     pub(super) options: &'a [&'a str],
     pub(super) bundle: &'a Bundle,
+    pub(super) secrets: &'a Secrets,
+}
+
+/// Which `renet` is run.
+#[derive(Clone, Copy)]
+pub(super) enum By<'a> {
+    /// The one on the machine.
+    Its {
+        renet: &'a str,
+        /// The Traefik that has to be on the machine beside it.
+        traefik: Option<&'a str>,
+        /// Whether it only looks, so that it needs no Traefik.
+        look: bool,
+    },
+    /// One that comes with the command and goes with it.
+    Lent(&'a Program),
 }
 
 /// How it ended.
+#[expect(clippy::large_enum_variant, reason = "one is made a launch")]
 pub(super) enum Launched {
-    /// By an answer.
-    Ended(Result<Report, Failure>),
+    /// By an answer. A look also tells what is not there.
+    Ended(Result<Report, Failure>, Missing),
     /// Programs are to be brought first.
     LackingPrograms {
         paths: BTreeSet<String>,
@@ -45,56 +65,72 @@ pub(super) enum Launched {
     LackingRelease(TraefikVersion),
 }
 
+/// What a look found missing.
+#[derive(Default)]
+pub(super) struct Missing {
+    /// Programs that the push brings.
+    pub(super) paths: BTreeSet<String>,
+    /// A release of Traefik.
+    pub(super) release: Option<TraefikVersion>,
+}
+
 impl Launch<'_> {
     pub(super) async fn run(
         &self,
+        by: By<'_>,
         remote: &Remote,
         observer: &mut dyn Observer,
     ) -> Result<Launched, PushError> {
-        let words: Vec<&str> = [self.renet, self.traefik.unwrap_or_default()]
-            .into_iter()
-            .chain(self.options.iter().copied())
-            .collect();
         let bundle = Bundle {
             sent_at: sent_at(),
             ..self.bundle.clone()
         };
-        let bundle = serde_json::to_vec(&bundle).map_err(PushError::Bundle)?;
-        let mut end = None;
-        let mut release = None;
-        let mut paths = BTreeSet::new();
-        let exit = remote
-            .run(
-                LAUNCH,
-                &words,
-                bundle.as_slice(),
-                &mut |_| {},
-                &mut |line| match serde_json::from_str(line) {
-                    Ok(Message::Doing(step)) => observer.step(&step),
-                    Ok(Message::Done(report)) => end = Some(Ok(report)),
-                    Ok(Message::Failed(failure)) => end = Some(Err(failure)),
-                    Ok(Message::Lacking(lacking)) => release = Some(lacking.traefik),
-                    // Not the answer to a push.
-                    Ok(Message::Status(_)) => {}
-                    Err(_) => {
-                        paths.insert(line.to_owned());
-                    }
-                },
-            )
-            .await?;
-        match (end, release, exit.code) {
-            (Some(end), _, _) => Ok(Launched::Ended(end)),
-            (None, Some(version), _) => {
-                let version = version.parse().map_err(PushError::Version)?;
-                Ok(Launched::LackingRelease(version))
+        let bundle = serde_json::to_string(&bundle).map_err(PushError::Bundle)?;
+        let protocol = PROTOCOL.to_string();
+        let options = [&["--bundle", &bundle][..], self.options].concat();
+        let own = dialogue::words("apply", &options, &protocol);
+        let (mut dialogue, input) = Dialogue::new(self.secrets, observer)?;
+        let mut hear = |line: &str| dialogue.hear(line);
+        let exit = match by {
+            By::Its {
+                renet,
+                traefik,
+                look,
+            } => {
+                let look = if look { "look" } else { "" };
+                let words = [&[renet, traefik.unwrap_or_default(), look][..], &own].concat();
+                remote
+                    .run(LAUNCH, &words, input, &mut |_| {}, &mut hear)
+                    .await?
             }
-            (None, None, LACKING) => Ok(Launched::LackingPrograms {
-                paths,
-                architecture: exit.stderr.parse()?,
-            }),
-            (None, None, _) => Err(PushError::remote(exit.stderr)),
-        }
+            By::Lent(renet) => lend::run(remote, renet, &own, input, &mut hear).await?,
+        };
+        launched(dialogue.end(exit)?)
     }
+}
+
+fn launched(ended: Ended) -> Result<Launched, PushError> {
+    Ok(match ended {
+        Ended::Answer(answer, Heard { lines, lacking }) => {
+            let end = match answer {
+                Answer::Done(report) => Ok(report),
+                Answer::Failed(failure) => Err(failure),
+                Answer::Status(_) => {
+                    return Err(PushError::Command("it answers something else".to_owned()));
+                }
+            };
+            let missing = Missing {
+                paths: dialogue::noted(&lines, "lacking").into_iter().collect(),
+                release: lacking.as_ref().map(dialogue::version).transpose()?,
+            };
+            Launched::Ended(end, missing)
+        }
+        Ended::Lacking(lacking) => Launched::LackingRelease(dialogue::version(&lacking)?),
+        Ended::NotRun(found) => Launched::LackingPrograms {
+            paths: found.paths("lacking").into_iter().collect(),
+            architecture: found.architecture,
+        },
+    })
 }
 
 /// Now, by this clock; none where it is before 1970.

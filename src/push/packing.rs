@@ -1,4 +1,4 @@
-//! A program as it is sent: from an offset on, and compressed.
+//! A program as it is sent, compressed: from an offset on, or as a whole.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::task::JoinHandle;
 use tokio_util::io::SyncIoBridge;
 
@@ -73,6 +73,16 @@ impl Packing {
             _ => Ok(()),
         }
     }
+}
+
+/// A whole program, compressed in memory, where its compressed size has to be known before.
+pub(super) async fn whole(program: &Program) -> Result<Vec<u8>, ProgramError> {
+    let (packing, mut packed) = Packing::begin(program, 0)?;
+    let mut bytes = Vec::new();
+    let read = packed.read_to_end(&mut bytes).await;
+    packing.end(program).await?;
+    read.map_err(|error| unreadable(program, error))?;
+    Ok(bytes)
 }
 
 fn unreadable(program: &Program, error: io::Error) -> ProgramError {

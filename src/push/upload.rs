@@ -10,6 +10,7 @@
 //! the same time writes a part of its own. What others left is taken away.
 
 use super::packing::Packing;
+use super::root::with_root;
 use super::{Observer, Program, PushError};
 use crate::remote::{Exit, Remote};
 
@@ -20,11 +21,11 @@ const DAMAGED: i32 = 65;
 /// There is too little room on the machine's disk.
 const NO_ROOM: i32 = 73;
 
+/// What came to its place cannot be run there.
+const NOT_RUNNABLE: i32 = 77;
+
 /// Runs a script as root. Words: the script, then its own.
-const AS_ROOT: &str = r#"
-if [ "$(id -u)" = 0 ]; then exec sh -c "$@"; fi
-exec sudo -n sh -c "$@"
-"#;
+const AS_ROOT: &str = with_root!(r#"as_root sh -c "$@""#);
 
 /// Prints how large a part is. Words: the part.
 const PART_BYTES: &str = r#"stat -c %s "$1" 2>/dev/null || echo 0"#;
@@ -74,6 +75,7 @@ sync "$part"
 mkdir -p "${path%/*}"
 mv -f "$part" "$path"
 sweep
+[ -x "$path" ] || exit 77
 "#;
 
 /// Brings a program to its place on the machine.
@@ -97,6 +99,10 @@ pub(super) async fn upload(
                 });
             }
             NO_ROOM => return Err(PushError::NoRoom(exit.stderr)),
+            NOT_RUNNABLE => {
+                let path = program.remote_path();
+                return Err(PushError::NotRunnable { path });
+            }
             _ => return Err(PushError::remote(exit.stderr)),
         }
     }

@@ -67,6 +67,12 @@ impl Preamble {
     }
 }
 
+/// What a login said that ended before the script began, on both outputs, in one line.
+pub(super) fn said(preamble: &Preamble, stderr: &str) -> String {
+    let said = format!("{} {stderr}", preamble.said());
+    said.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A script's standard error without what the login said.
 pub(super) fn own_stderr(text: &str) -> &str {
     let own = text.split_once(&format!("{BEGIN}\n"));

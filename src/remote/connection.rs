@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use tempfile::TempDir;
 
-use super::error::{ConnectCause, RemoteError, refusal};
+use super::error::{self, ConnectCause, RemoteError, refusal};
 use super::way::{Way, WayError, destination, ssh};
 use super::{host_keys, key};
 use crate::context::value::HostKey;
@@ -64,7 +64,7 @@ pub(super) async fn open(
         .prefix("rdc-")
         .tempdir()
         .map_err(local)?;
-    let (log, beside) = (log(folder.path()), folder.path().join("beside"));
+    let (log, beside) = (log(folder.path()), beside(folder.path()));
     let mut ssh = command(&way, machine, key, &folder).map_err(local)?;
     let patience = way.patience();
     tracing::debug!(
@@ -96,8 +96,17 @@ pub(super) async fn open(
         }
         Err(_) => {
             let seconds = patience.as_secs();
-            let detail = format!("it did not let us in within {seconds} s");
-            (ConnectCause::Unreachable, detail)
+            let silent = format!("it did not let us in within {seconds} s");
+            let noticed = error::noticed("", &beside);
+            match way.proxy {
+                Some(proxy) => (
+                    ConnectCause::Between(proxy),
+                    noticed.map_or(silent.clone(), |said| {
+                        format!("{silent}; on the way, {said}")
+                    }),
+                ),
+                None => (ConnectCause::Unreachable, silent),
+            }
         }
     };
     if cause == ConnectCause::Login {
@@ -123,7 +132,7 @@ pub(super) async fn open(
 }
 
 /// The `ssh` that logs in. Its complaints go to a log; those of processes that it starts go to a
-/// file beside, and so does nothing any more once it is in the background.
+/// file beside.
 fn command(
     way: &Way,
     machine: &Machine,
@@ -140,9 +149,13 @@ fn command(
         .map(|key| format!("* {key}\n"))
         .collect();
     std::fs::write(&known_hosts, trusted)?;
-    let beside = std::fs::File::create(folder.path().join("beside"))?;
+    let beside = std::fs::File::create(beside(folder.path()))?;
 
     let mut ssh = ssh(&machine.reach);
+    if way.proxy.is_some() {
+        // Without it, an `ssh` that goes to the background throws away what a proxy says.
+        ssh.arg("-v");
+    }
     ssh.args(["-M", "-f", "-N", "-S"])
         .arg(folder.path().join(CONTROL_SOCKET))
         .arg("-E")
@@ -186,13 +199,23 @@ async fn in_background<T: Send + 'static>(
         .map_err(io::Error::other)
 }
 
+/// What was noticed of a connection that is up, or was.
+pub(super) fn noticed(folder: &Path) -> Option<String> {
+    error::noticed(&read(&log(folder)), &read(&beside(folder)))
+}
+
+/// What the processes say that the `ssh` of a connection starts, in the connection's folder.
+fn beside(folder: &Path) -> PathBuf {
+    folder.join("beside")
+}
+
 /// What the `ssh` of a connection logs, in the connection's folder.
-pub(super) fn log(folder: &Path) -> PathBuf {
+fn log(folder: &Path) -> PathBuf {
     folder.join("log")
 }
 
 /// A file of a connection; where `ssh` did not come to write it, it says nothing.
-pub(super) fn read(path: &Path) -> String {
+fn read(path: &Path) -> String {
     let bytes = std::fs::read(path).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -1,5 +1,6 @@
 //! Why nothing could be done on a machine, read from what `ssh` says.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -30,13 +31,13 @@ pub enum RemoteError {
         /// What `ssh` said.
         detail: String,
     },
-    /// It let us in, but the user's shell does not run commands.
-    #[error("the login on machine `{name}` runs no commands: {said}")]
-    NoShell {
+    /// It let us in, but did not run the command.
+    #[error("the login on machine `{name}` {problem}")]
+    NoCommand {
         /// The machine.
         name: String,
-        /// What the login said instead.
-        said: String,
+        /// What it does instead.
+        problem: LoginProblem,
     },
     /// The connection broke.
     #[error("the connection to machine `{name}` was lost: {detail}")]
@@ -48,6 +49,62 @@ pub enum RemoteError {
     },
 }
 
+/// What a login does that does not run the command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginProblem {
+    /// It ends: the user's shell runs no commands.
+    Refuses {
+        /// What it said.
+        said: String,
+    },
+    /// A login script starts another program, which reads our input as its own.
+    TakesOver {
+        /// What that program said.
+        said: String,
+    },
+    /// A login script reads standard input, and the command only runs afterwards.
+    ReadsInput,
+    /// It does nothing that could be seen.
+    Silent {
+        /// For how many seconds.
+        seconds: u64,
+    },
+}
+
+impl fmt::Display for LoginProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refuses { said } if said.is_empty() => {
+                f.write_str("runs no commands, and does not say why")
+            }
+            Self::Refuses { said } => write!(f, "runs no commands: {said}"),
+            Self::TakesOver { said } => {
+                f.write_str("starts another program in the command's place")?;
+                if said.is_empty() {
+                    Ok(())
+                } else {
+                    write!(f, ", which says: {said}")
+                }
+            }
+            Self::ReadsInput => f.write_str(
+                "does not run commands: one of its login scripts waits for standard input",
+            ),
+            Self::Silent { seconds } => {
+                write!(f, "did not run a command within {seconds} s")
+            }
+        }
+    }
+}
+
+/// What stands between the workstation and a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proxy {
+    /// A jump host (`ProxyJump`), which an `ssh` of its own logs in to.
+    Jump,
+    /// A program (`ProxyCommand`).
+    Command,
+}
+
 /// Which layer refused a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectCause {
@@ -57,8 +114,8 @@ pub enum ConnectCause {
     /// for a while after failed logins (`PerSourcePenalties` of sshd_config(5), on by default since
     /// OpenSSH 9.8) or has too many logins under way (`MaxStartups`), or no `sshd` at all.
     HungUp,
-    /// The host in between, a jump host or a proxy, does not let us through.
-    Between,
+    /// What lies in between does not let us through.
+    Between(Proxy),
     /// The host key is not one of the context's.
     HostKey {
         /// The keys that it shows: a fingerprint and a type each.
@@ -103,17 +160,16 @@ pub(super) fn refusal(log: &str, beside: &str, way: &Way) -> (ConnectCause, Stri
             detail,
         );
     }
-    // A proxy's end has no address of its own.
-    let of_proxy = ["UNKNOWN port", "banner exchange", "closed by remote host"];
-    if way.through_another && logged.has(&of_proxy) {
-        let said = if beside.is_empty() { logged } else { beside };
-        return (ConnectCause::Between, format!("on the way, {said}"));
-    }
     if logged.has(&["Permission denied", "Too many authentication failures"]) {
         return (
             ConnectCause::Login,
             logged.last().trim_end_matches('.').to_owned(),
         );
+    }
+    // Whatever else went wrong did so before the machine's own sshd had a say.
+    if let Some(proxy) = way.proxy {
+        let said = if beside.is_empty() { logged } else { beside };
+        return (ConnectCause::Between(proxy), format!("on the way, {said}"));
     }
     if logged.has(&["kex_exchange_identification"]) {
         return (ConnectCause::HungUp, logged.last());
@@ -137,6 +193,31 @@ fn shown_key(log: &str) -> Option<String> {
     Some(format!("{}  {kind}", key.trim_end_matches('.')))
 }
 
+/// The last thing that a connection's `ssh` noticed, and what lies in between, by what they
+/// logged; none where they noticed nothing.
+pub(super) fn noticed(log: &str, beside: &str) -> Option<String> {
+    let (logged, beside) = (Text::of(log), Text::of(beside));
+    match (logged.is_empty(), beside.is_empty()) {
+        (true, true) => None,
+        (false, true) => Some(logged.last()),
+        (true, false) => Some(beside.to_string()),
+        (false, false) => Some(format!("{}; on the way, {beside}", logged.last())),
+    }
+}
+
+/// How lines of `ssh` begin that give no reason for anything: what it does when all is well, its
+/// statistics at the end of a connection, and what it says for debugging.
+const NO_REASONS: [&str; 8] = [
+    "Authenticated to",
+    "Bytes per second:",
+    "OpenSSH_",
+    "Transferred:",
+    "Warning: Identity file",
+    "Warning: Permanently added",
+    "Exit request sent",
+    "debug",
+];
+
 /// What `ssh` said that matters, line by line.
 struct Text(Vec<String>);
 
@@ -145,16 +226,10 @@ impl Text {
         let lines = text
             .lines()
             .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
-        let noise = [
-            "Warning: Permanently added",
-            "Authenticated to",
-            "Warning: Identity file",
-        ];
-        Self(
-            lines
-                .filter(|line| !line.is_empty() && !noise.iter().any(|n| line.starts_with(n)))
-                .collect(),
-        )
+        let is_reason = |line: &String| {
+            !line.is_empty() && !NO_REASONS.iter().any(|start| line.starts_with(start))
+        };
+        Self(lines.filter(is_reason).collect())
     }
 
     fn is_empty(&self) -> bool {
@@ -193,13 +268,17 @@ mod tests {
             user: "root".to_owned(),
             host: "10.0.0.9".to_owned(),
             port: "22".to_owned(),
-            through_another: false,
+            proxy: None,
             timeout: Duration::from_secs(8),
             agent: None,
             known_hosts_command: false,
         };
         let jump = Way {
-            through_another: true,
+            proxy: Some(Proxy::Jump),
+            ..direct.clone()
+        };
+        let command = Way {
+            proxy: Some(Proxy::Command),
             ..direct.clone()
         };
         let unreachable = ConnectCause::Unreachable;
@@ -261,7 +340,7 @@ mod tests {
                 &jump,
                 "Connection closed by UNKNOWN port 65535\r\n",
                 "No ED25519 host key is known for gate.\nHost key verification failed.\n",
-                &ConnectCause::Between,
+                &ConnectCause::Between(Proxy::Jump),
                 "on the way, No ED25519 host key is known for gate.; Host key verification failed.",
             ),
             (
@@ -271,9 +350,57 @@ mod tests {
                 &ConnectCause::Login,
                 "root@10.0.0.9: Permission denied (publickey)",
             ),
+            (
+                &command,
+                "OpenSSH_9.2p1 Debian-2+deb12u6\ndebug1: Executing proxy command: exec tunnel\n\
+                 kex_exchange_identification: Connection closed by remote host\r\n\
+                 Connection closed by UNKNOWN port 65535\r\n",
+                "debug1: x\nERROR: your session has expired: run tunnel login\n",
+                &ConnectCause::Between(Proxy::Command),
+                "on the way, ERROR: your session has expired: run tunnel login",
+            ),
+            (
+                &command,
+                "Connection timed out during banner exchange\r\n",
+                "",
+                &ConnectCause::Between(Proxy::Command),
+                "on the way, Connection timed out during banner exchange",
+            ),
         ] {
             let expected = (cause.clone(), detail.to_owned());
             assert_eq!(refusal(log, beside, way), expected, "{log}");
+        }
+    }
+
+    #[test]
+    fn what_was_noticed_of_a_lost_connection_is_a_reason_and_no_statistics() {
+        let statistics = "Transferred: sent 3428, received 3408 bytes, in 0.2 seconds\n\
+             Bytes per second: sent 16828.4, received 16730.2\n";
+        let closed = "Connection to 10.0.0.9 closed by remote host.\r\n";
+        let login = "Authenticated to 10.0.0.9 ([10.0.0.9]:22) using \"publickey\".\r\n";
+        for (log, beside, expected) in [
+            (format!("{login}{statistics}"), "", None),
+            (
+                format!("{login}{closed}{statistics}"),
+                "",
+                Some("Connection to 10.0.0.9 closed by remote host."),
+            ),
+            (
+                format!(
+                    "{login}debug1: channel 2: free\n{closed}{statistics}debug1: Exit status -1\n"
+                ),
+                "tunnel: the lease ended\n",
+                Some(
+                    "Connection to 10.0.0.9 closed by remote host.; on the way, tunnel: the lease ended",
+                ),
+            ),
+            (
+                statistics.to_owned(),
+                "tunnel: the lease ended\n",
+                Some("tunnel: the lease ended"),
+            ),
+        ] {
+            assert_eq!(noticed(&log, beside).as_deref(), expected, "{log}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::connection::with_path;
-use super::error::{ConnectCause, refusal};
+use super::error::{ConnectCause, Proxy, refusal};
 use super::way::{Way, WayError, destination, last_line, output_of, ssh};
 use crate::context::Reach;
 use crate::context::value::HostKey;
@@ -21,7 +21,7 @@ pub fn scan(reach: &Reach) -> Result<Vec<HostKey>, ScanError> {
         return Ok(Vec::new());
     }
     let way = Way::of(reach)?;
-    if way.through_another {
+    if way.proxy.is_some() {
         key_of_a_connection(reach, &way)
     } else {
         keys_of_a_scan(&way)
@@ -48,6 +48,8 @@ pub enum ScanError {
         host: String,
         /// The port.
         port: String,
+        /// What is in between.
+        proxy: Proxy,
         /// What went wrong.
         why: String,
     },
@@ -128,7 +130,12 @@ fn key_of_a_connection(reach: &Reach, way: &Way) -> Result<Vec<HostKey>, ScanErr
         let (cause, why) = refusal(&text(&log), &text(&beside), way);
         let Way { host, port, .. } = way.clone();
         return Err(match cause {
-            ConnectCause::Between => ScanError::Between { host, port, why },
+            ConnectCause::Between(proxy) => ScanError::Between {
+                host,
+                port,
+                proxy,
+                why,
+            },
             _ => ScanError::Unreachable { host, port, why },
         });
     }

@@ -6,6 +6,7 @@ use std::io;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
+use super::error::Proxy;
 use crate::context::Reach;
 
 /// How long a machine may be silent while it is connected to, unless `ConnectTimeout` says so.
@@ -19,8 +20,8 @@ pub(super) struct Way {
     pub(super) user: String,
     pub(super) host: String,
     pub(super) port: String,
-    /// Whether a jump host or a proxy command lies in between.
-    pub(super) through_another: bool,
+    /// What lies in between, if anything does.
+    pub(super) proxy: Option<Proxy>,
     /// How long a host may be silent.
     pub(super) timeout: Duration,
     /// The agent's socket, where the configuration names one.
@@ -59,7 +60,9 @@ impl Way {
             user: value("user").unwrap_or_default(),
             host: value("hostname").unwrap_or_else(|| destination.to_owned()),
             port: value("port").unwrap_or_else(|| Reach::SSH_PORT.to_string()),
-            through_another: value("proxyjump").or(value("proxycommand")).is_some(),
+            proxy: value("proxyjump")
+                .map(|_| Proxy::Jump)
+                .or(value("proxycommand").map(|_| Proxy::Command)),
             timeout: seconds.map_or(CONNECT_TIMEOUT, Duration::from_secs),
             agent: value("identityagent").filter(|agent| agent != "SSH_AUTH_SOCK"),
             known_hosts_command: value("knownhostscommand").is_some(),
@@ -69,7 +72,7 @@ impl Way {
     /// How long it may take until the machine has let us in. `ssh`'s own time-out begins anew
     /// behind a jump host.
     pub(super) fn patience(&self) -> Duration {
-        let hosts = if self.through_another { 2 } else { 1 };
+        let hosts = if self.proxy.is_some() { 2 } else { 1 };
         (self.timeout + LOGIN_TIME) * hosts
     }
 }
@@ -79,10 +82,10 @@ impl fmt::Display for Way {
         let Self {
             user, host, port, ..
         } = self;
-        let through = if self.through_another {
-            ", through another host"
-        } else {
-            ""
+        let through = match self.proxy {
+            Some(Proxy::Jump) => ", through another host",
+            Some(Proxy::Command) => ", through a program",
+            None => "",
         };
         write!(f, "{user}@{host} port {port}{through}")
     }

@@ -75,7 +75,7 @@ const IMPURE_WORDS: [&str; 8] = [
 
 /// Doors to the outside, and the only place that opens each.
 const DOORS: [(&str, &str); 4] = [
-    ("openssh::", "src/remote/mod.rs"),
+    ("openssh::", "src/remote/link.rs"),
     ("bollard::", "src/route_server/docker.rs"),
     ("minijinja::", "src/render/mod.rs"),
     ("Client::builder", "src/release/download.rs"),

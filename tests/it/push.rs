@@ -146,21 +146,44 @@ fn a_machine_that_cannot_be_reached_is_exit_4_also_in_json() {
 }
 
 #[test]
-fn a_bundle_that_cannot_be_read_is_refused_without_quoting_it() {
+fn secrets_that_do_not_arrive_whole_change_nothing_and_are_not_quoted() {
     for input in [
         "",
         "{",
         r#"{"cf_dns_token": "s3cret""#,
         r#"{"files": {}, "s3cret": 1}"#,
     ] {
-        let mut renet = Command::new(env!("CARGO_BIN_EXE_renet"));
-        let output = renet
-            .args(["infra", "apply"])
-            .write_stdin(input)
-            .output()
-            .expect("it runs");
-        let answer = Answer::from(output).code(6);
-        assert_eq!(answer.json()["failed"]["kind"], "refused");
+        let answer = renet(&["infra", "--protocol", "1", "remove"], input).code(6);
+        let (hello, failed) = answer.stdout.split_once('\n').expect("two messages");
+        assert!(hello.contains("\"protocol\":1"), "{hello}");
+        assert!(failed.contains("refused"), "{failed}");
+        assert!(failed.contains("nothing was changed"), "{failed}");
         assert!(!answer.all().contains("s3cret"), "{}", answer.all());
     }
+}
+
+#[test]
+fn an_rdc_of_another_protocol_is_told_which_one_is_spoken() {
+    for (protocol, hint) in [("0", "use that one"), ("2", "push-infra")] {
+        let answer = renet(&["infra", "--protocol", protocol, "status"], "").code(6);
+        let (hello, failed) = answer.stdout.split_once('\n').expect("two messages");
+        assert!(hello.contains("\"protocol\":1"), "{hello}");
+        let message = format!("speaks protocol {protocol}, and the `renet` on the machine");
+        assert!(failed.contains(&message), "{failed}");
+        assert!(failed.contains(hint), "{failed}");
+    }
+}
+
+#[test]
+fn a_bundle_that_cannot_be_read_is_refused() {
+    for bundle in ["", "{", r#"{"files": {}}"#] {
+        let answer = renet(&["infra", "apply", "--bundle", bundle], "").code(6);
+        assert_eq!(answer.json()["failed"]["kind"], "refused");
+    }
+}
+
+fn renet(words: &[&str], input: &str) -> Answer {
+    let mut renet = Command::new(env!("CARGO_BIN_EXE_renet"));
+    let output = renet.args(words).write_stdin(input).output();
+    output.expect("it runs").into()
 }

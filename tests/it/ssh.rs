@@ -339,7 +339,7 @@ fn sudo_that_does_not_let_in(workstation: &Workstation, machine: &TestMachine) {
     }
     machine.run(&["mv", "/usr/bin/sudo", "/usr/bin/sudo.away"]);
     let answer = push(workstation, "default", "server-1").code(6);
-    told(&answer, &["sudo: not found", "log in as root"]);
+    told(&answer, &["neither `sudo` nor `doas`", "log in as root"]);
     machine.run(&["mv", "/usr/bin/sudo.away", "/usr/bin/sudo"]);
 }
 

@@ -2,7 +2,7 @@
 //! machine, with a Traefik that does not come up, killed at every step, cut off by a reboot.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::net::Ipv4Addr;
 use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
@@ -288,7 +288,6 @@ impl Pushed {
         };
         Bundle {
             infra,
-            cf_dns_token: None,
             renet: self.renet.clone().into(),
             traefik: TraefikSource::Brought(self.traefik.clone().into()),
             sent_at: None,
@@ -309,17 +308,15 @@ impl Pushed {
 
     /// Starts `renet infra apply` on the machine.
     fn apply(&self, bundle: &Bundle, options: &[&str]) -> Push {
-        let words = [&[self.renet.as_str(), "infra", "apply"], options].concat();
+        let json = serde_json::to_string(bundle).expect("a bundle");
+        let apply = ["infra", "apply", "--bundle", json.as_str()];
+        let words = [&[self.renet.as_str()], &apply[..], options].concat();
         let mut child = self
             .machine
             .command(&words)
-            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("renet starts");
-        let json = serde_json::to_vec(bundle).expect("a bundle");
-        let mut stdin = child.stdin.take().expect("a pipe");
-        stdin.write_all(&json).expect("it reads");
         let lines = BufReader::new(child.stdout.take().expect("a pipe"));
         Push { child, lines }
     }

@@ -4,7 +4,7 @@ use super::fleet::{self, Stopped};
 use super::programs;
 use super::progress::Display;
 use super::remote_failure::Work;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
 use crate::context::Context;
 use crate::context::value::MachineName;
@@ -61,10 +61,33 @@ impl<'a> Caller<'a> {
         self.run(verb, options, false)
     }
 
-    /// The same also where a machine has something of a push, but no `renet` any more: it is lent
-    /// one.
+    /// The same also where a machine has something of a push, but no `renet` that can be run: it
+    /// is lent one.
     pub(super) fn call_or_lend(&self, verb: &str, options: Vec<String>) -> Result<Called, Failure> {
         self.run(verb, options, true)
+    }
+
+    /// The failure of a command whose question was not answered. That is never "nothing is there".
+    pub(super) fn unanswered(&self, called: &Called) -> Failure {
+        let name = self.work.name;
+        let unusable = match called {
+            Called::NoRenet(remains) => remains.unusable.first(),
+            _ => None,
+        };
+        match unusable {
+            Some(path) => Failure::new(
+                Exit::Refused,
+                format!("nothing was done on {name}: {path} cannot be run there"),
+            )
+            .hint(programs::mount_exec(path)),
+            None => Failure::new(
+                Exit::Refused,
+                format!(
+                    "nothing was done on {name}: its `renet` is gone, and something pushed is there"
+                ),
+            )
+            .hint(format!("`rdc context push-infra {name}` brings it again")),
+        }
     }
 
     fn run(&self, verb: &str, options: Vec<String>, lend: bool) -> Result<Called, Failure> {
@@ -79,7 +102,7 @@ impl<'a> Caller<'a> {
         called.map_err(|stopped| stopped.failure(&self.session.output, &self.work))
     }
 
-    /// The same beside others; a machine that has nothing to answer with is lent a `renet` or not.
+    /// The same beside others; a machine that has nothing to answer with is lent a `renet`, or not.
     pub(super) async fn ask(
         &self,
         verb: &str,
@@ -97,12 +120,9 @@ impl<'a> Caller<'a> {
         progress.connecting();
         let remote = Remote::connect(name, machine, &self.context.ssh_key).await?;
         let mut called = call.run(&remote, &mut progress).await;
-        if lend
-            && let Ok(Called::NoRenet(remains)) = &called
-            && !remains.is_empty()
-        {
+        if lend && let Ok(Called::NoRenet(remains)) = &called {
             called = call
-                .run_borrowed(remains, &self.renets, &remote, &mut progress)
+                .run_lent(remains, &self.renets, &remote, &mut progress)
                 .await;
         }
         remote.close().await;

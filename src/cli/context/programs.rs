@@ -121,11 +121,26 @@ pub(super) fn failure(error: &PushError) -> Failure {
             refused().hint("`rdc` and Traefik's releases are for x86_64 and aarch64")
         }
         PushError::NoRoom(_) => refused().hint("make room there, then run this again"),
+        PushError::NotRunnable { path } => refused().hint(mount_exec(path)),
+        PushError::NowhereToRun(_) => refused().hint(
+            "`mount -o remount,exec /tmp` on the machine makes one, or `rm` makes room where some is \
+             missing",
+        ),
+        PushError::UploadGone { .. } => Failure::caused(Exit::Failed, error)
+            .hint("see who removes it, as a job that cleans up, then run this again"),
         PushError::Damaged { .. } => Failure::caused(Exit::Failed, error)
             .hint("nothing was installed; run this again, and check the machine's disk"),
         PushError::Release(error) => no_release(error),
         error => Failure::caused(Exit::Failed, error),
     }
+}
+
+/// How a program comes to run that lies on a file system without them.
+pub(super) fn mount_exec(path: &str) -> String {
+    format!(
+        "`findmnt --target {path}` on the machine shows where it lies: where that is `noexec`, \
+         `mount -o remount,exec` with its TARGET changes it"
+    )
 }
 
 fn no_release(error: &ReleaseError) -> Failure {

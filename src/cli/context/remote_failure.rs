@@ -5,13 +5,13 @@ use std::path::Path;
 
 use super::programs;
 use super::scan_keys::fingerprints;
-use crate::bundle::FailureKind;
-use crate::cli::failure::{BETWEEN, Exit, Failure};
+use crate::bundle::{FailureKind, PROTOCOL};
+use crate::cli::failure::{Exit, Failure, on_the_way};
 use crate::cli::output::Output;
 use crate::context::value::MachineName;
 use crate::context::{Machine, Reach};
-use crate::push::PushError;
-use crate::remote::{ConnectCause, KeyProblem, RemoteError, login_user};
+use crate::push::{NoRootCause, PushError};
+use crate::remote::{ConnectCause, KeyProblem, LoginProblem, RemoteError, login_user};
 
 /// Work of a command on one machine.
 #[derive(Clone, Copy)]
@@ -63,17 +63,21 @@ impl Work<'_> {
                 }
             }
             PushError::Remote(error) => self.unreached(error),
-            PushError::Sudo(_) => {
-                let user = self.user();
-                Failure::caused(Exit::Refused, &error).hint(format!(
-                    "log in as root, or add to /etc/sudoers.d/rediacc on the machine: \
-                     {user} ALL=(ALL) NOPASSWD: ALL"
-                ))
+            PushError::Root(ref no_root) => {
+                Failure::caused(Exit::Refused, &error).hint(self.root(no_root.cause))
             }
-            PushError::OtherBuild => Failure::caused(Exit::Refused, &error).hint(format!(
-                "a push brings this version: `rdc context push-infra {}`",
-                self.name
-            )),
+            PushError::OtherProtocol(ref theirs) => {
+                let is_newer = theirs.as_ref().is_some_and(|it| it.protocol > PROTOCOL);
+                Failure::caused(Exit::Refused, &error).hint(if is_newer {
+                    "a newer `rdc` was here: use that one".to_owned()
+                } else {
+                    format!(
+                        "a push brings this version: `rdc context push-infra {}`; it takes the \
+                         `renet` beside `rdc`, or the context's `renet_path`",
+                        self.name
+                    )
+                })
+            }
             error => programs::failure(&error),
         }
     }
@@ -83,13 +87,7 @@ impl Work<'_> {
         let failure = Failure::caused(Exit::Unreachable, &error);
         let cause = match error {
             RemoteError::Connect { cause, .. } => cause,
-            RemoteError::NoShell { .. } => {
-                let user = self.user();
-                return failure.hint(format!(
-                    "give the user a shell on the machine (`chsh -s /bin/sh {user}`), or log in as \
-                     another one"
-                ));
-            }
+            RemoteError::NoCommand { problem, .. } => return failure.hint(self.login(&problem)),
             RemoteError::Lost { .. } => return failure.hint(self.goes_on()),
             RemoteError::Local { .. } => return failure,
             RemoteError::Way(error) => return error.into(),
@@ -102,13 +100,61 @@ impl Work<'_> {
                 "after failed logins an sshd shuts an address out for a while: check the user, the \
                  key and the port (`rdc context machines`), and try again in a minute",
             ),
-            ConnectCause::Between => failure.hint(BETWEEN),
+            ConnectCause::Between(proxy) => failure.hint(on_the_way(proxy)),
             ConnectCause::HostKey { shown } => self.other_host_key(&failure, &shown),
             ConnectCause::Login => failure.hint(format!(
                 "check the user (`rdc context machines`) and that the context's key is in its \
                  authorized_keys on `{name}`"
             )),
             ConnectCause::Key { path, problem } => key_failure(failure, &path, problem),
+        }
+    }
+
+    /// What lets the login become root.
+    fn root(&self, cause: NoRootCause) -> String {
+        let user = self.user();
+        let sudoers = "/etc/sudoers.d/rediacc on the machine";
+        match cause {
+            NoRootCause::NoProgram => {
+                format!("log in as root, or install sudo and let {user} use it without a password")
+            }
+            NoRootCause::NeedsTerminal => {
+                format!("log in as root, or add to {sudoers}: Defaults:{user} !requiretty")
+            }
+            NoRootCause::SudoRefuses => {
+                format!("log in as root, or add to {sudoers}: {user} ALL=(ALL) NOPASSWD: ALL")
+            }
+            NoRootCause::DoasRefuses => format!(
+                "log in as root, or add to /etc/doas.conf on the machine, as its last line: permit \
+                 nopass {user}"
+            ),
+            NoRootCause::Broken => {
+                format!("log in as root, or make `sudo -n true` work for {user} on the machine")
+            }
+        }
+    }
+
+    /// What makes a login run commands.
+    fn login(&self, problem: &LoginProblem) -> String {
+        let user = self.user();
+        match problem {
+            LoginProblem::Refuses { .. } => format!(
+                "give the user a shell on the machine (`chsh -s /bin/sh {user}`), or log in as \
+                 another one"
+            ),
+            LoginProblem::TakesOver { .. } => format!(
+                "look for `exec` in the login scripts of {user} on the machine (.bashrc, .zshenv, \
+                 .cshrc …), and let it run on a terminal only: `[ -t 0 ] && exec …`"
+            ),
+            LoginProblem::ReadsInput => format!(
+                "look for `read` and the like in the login scripts of {user} on the machine \
+                 (.bashrc, .zshenv, .cshrc …), and let them ask on a terminal only: \
+                 `[ -t 0 ] && read …`"
+            ),
+            LoginProblem::Silent { .. } => format!(
+                "log in by hand with `ssh -v` to see where it waits: in a login script of {user}, or \
+                 for a service on the machine that hangs"
+            ),
         }
     }
 

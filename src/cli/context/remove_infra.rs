@@ -69,10 +69,11 @@ impl RemoveInfra {
             options.push("--dry-run".to_owned());
         }
         // A removal took the machine's own `renet` along, and left certificates.
-        Ok(match caller.call_or_lend("remove", options)? {
-            Called::Done(report) => report,
-            Called::Status(_) | Called::NoRenet(_) => Report::default(),
-        })
+        match caller.call_or_lend("remove", options)? {
+            Called::Done(report) => Ok(report),
+            Called::Nothing => Ok(Report::default()),
+            called @ (Called::Status(_) | Called::NoRenet(_)) => Err(caller.unanswered(&called)),
+        }
     }
 
     fn tell(&self, session: &Session, report: &Report) {

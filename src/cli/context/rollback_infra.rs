@@ -64,11 +64,12 @@ impl RollbackInfra {
         }
         match caller.call("rollback", options)? {
             Called::Done(report) => Ok(report),
-            Called::Status(_) | Called::NoRenet(_) => Err(Failure::new(
+            Called::Nothing => Err(Failure::new(
                 Exit::Refused,
                 format!("there is no generation to go back to on {}", self.machine),
             )
             .hint(format!("run `rdc context push-infra {}`", self.machine))),
+            called @ (Called::Status(_) | Called::NoRenet(_)) => Err(caller.unanswered(&called)),
         }
     }
 

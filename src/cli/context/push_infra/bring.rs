@@ -6,7 +6,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::{Push, PushInfra};
-use crate::bundle::{Bundle, Token};
+use crate::bundle::{Bundle, Secrets, Token};
 use crate::cli::context::programs;
 use crate::cli::context::remote_failure::Work;
 use crate::cli::context::render_infra::unrenderable;
@@ -45,13 +45,15 @@ impl PushInfra {
                         cf_dns_token: None,
                         ..infra.clone()
                     },
-                    cf_dns_token: token.map(Token),
                     renet: renet.remote_path().into(),
                     traefik: self.traefik.source(traefik.as_ref(), infra)?,
                     sent_at: None,
                 };
                 let delivery = Delivery {
                     bundle,
+                    secrets: Secrets {
+                        cf_dns_token: token.map(Token),
+                    },
                     renet: renet.clone(),
                     renets: renets.clone(),
                     traefik: traefik.clone(),

@@ -19,7 +19,7 @@ use crate::cli::session::Session;
 use crate::context::Context;
 use crate::context::value::MachineName;
 use crate::push::Called;
-use problems::{Problem, Severity, nothing_pushed, problems, program_gone};
+use problems::{Problem, Severity, nothing_pushed, problems};
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = fleet::EXIT_CODES)]
@@ -61,13 +61,15 @@ async fn look<'a>(
 ) -> Result<Seen<'a>, Stopped> {
     let name = work.name;
     let caller = Caller::of(session, context, work)?;
-    let (status, problems) = match caller.ask("status", Vec::new(), false, display).await? {
+    let (status, problems) = match caller.ask("status", Vec::new(), true, display).await? {
         Called::Status(status) => {
             let problems = problems(&status, name);
             (Some(status), problems)
         }
-        Called::NoRenet(remains) if remains.has_generation() => (None, vec![program_gone(name)]),
-        Called::NoRenet(_) | Called::Done(_) => (None, vec![nothing_pushed(name)]),
+        Called::Nothing => (None, vec![nothing_pushed(name)]),
+        called @ (Called::NoRenet(_) | Called::Done(_)) => {
+            return Err(caller.unanswered(&called).into());
+        }
     };
     Ok(Seen {
         name,

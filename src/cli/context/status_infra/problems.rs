@@ -38,12 +38,6 @@ pub(super) fn nothing_pushed(name: &MachineName) -> Problem {
     )
 }
 
-/// That a machine's own program cannot tell how it is doing.
-pub(super) fn program_gone(name: &MachineName) -> Problem {
-    let message = "the `renet` of the live generation is gone from the machine".to_owned();
-    error(message, push(name, "brings it again"))
-}
-
 /// Everything that is not as it should be: what does not serve first.
 pub(super) fn problems(status: &Status, name: &MachineName) -> Vec<Problem> {
     let Status {
