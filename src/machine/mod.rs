@@ -36,6 +36,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::bundle::{Bundle, Failure, FailureKind, Lacking, Message, Report};
+use crate::stdout;
 
 /// `renet infra …`
 #[derive(Debug, Subcommand)]
@@ -115,18 +116,24 @@ pub fn run(command: Command) -> ExitCode {
         Command::Settle => return settle::run(),
     };
     match done {
-        Ok(message) => {
-            tell(&message);
-            ExitCode::SUCCESS
-        }
-        Err(Ending::Lacking(lacking)) => {
-            tell(&Message::Lacking(lacking));
-            ExitCode::SUCCESS
-        }
+        Ok(message) => answer(&message),
+        Err(Ending::Lacking(lacking)) => answer(&Message::Lacking(lacking)),
         Err(Ending::Failed(failure)) => {
             let code = failure.kind.exit_code();
             tell(&Message::Failed(failure));
             ExitCode::from(code)
+        }
+    }
+}
+
+/// Says the last message. Who does not get it must not take the rest for a whole answer.
+fn answer(message: &Message) -> ExitCode {
+    let line = serde_json::to_string(message).map_err(io::Error::from);
+    match line.and_then(|line| stdout::write(&format!("{line}\n"))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -9,6 +9,7 @@ mod daemons_end_to_end;
 mod end_to_end;
 mod fleet;
 mod load;
+mod output;
 mod preflight;
 mod programs;
 mod properties;
