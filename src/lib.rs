@@ -11,12 +11,15 @@
 //!   proxy ─► traefik
 //! ```
 //!
-//! `causes`, `loopback`, `marks`, `network` and `layout` are leaves; `bundle`, which names `context`,
-//! is the wire between the two programs. `traefik`, `render`, `push::plan`,
+//! `causes`, `loopback`, `marks`, `network`, `layout` and `stdout` are leaves; `bundle`, which names
+//! `context`, is the wire between the two programs. `traefik`, `render`, `push::plan`,
 //! `route_server::routes`, `route_server::ports` and `route_server::index` are pure: no tokio, no
 //! files, no clock, no environment. Only `remote` starts `ssh`; only `release` asks the internet; only
 //! `route_server::docker` opens a Docker socket.
 //! `tests/it/architecture.rs` asserts these directions.
+
+// These panic where what they print cannot be written: `stdout`, or `writeln!`, does not.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod causes;
 
@@ -25,6 +28,8 @@ mod loopback;
 mod marks;
 
 pub mod network;
+
+pub mod stdout;
 
 pub mod traefik;
 

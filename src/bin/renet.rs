@@ -1,9 +1,12 @@
 //! `renet`: everything that happens on the machine. Parse, run, report, exit code; nothing else.
 
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use rediacc::{machine, proxy, route_server};
+use rediacc::{machine, proxy, route_server, stdout};
 
 /// What happens on the machine: routes of containers, and what `rdc` pushes.
 #[derive(Parser)]
@@ -24,7 +27,10 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let Arguments { command } = Arguments::parse();
+    let Arguments { command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return usage(&error),
+    };
     let result = match command {
         Command::RouteServer(arguments) => route_server::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
@@ -33,8 +39,38 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            complain(&format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Answers a wrong command line, or the question for help.
+fn usage(error: &clap::Error) -> ExitCode {
+    let text = error.render();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            let written = if io::stdout().is_terminal() {
+                stdout::write(&text.ansi().to_string())
+            } else {
+                stdout::write(&text.to_string())
+            };
+            match written {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    complain(&format_args!("error: {error}"));
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        _ => {
+            complain(&text.to_string().trim_end());
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Says what went wrong. Where standard error cannot be written, the exit code has to do.
+fn complain(text: &dyn Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

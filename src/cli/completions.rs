@@ -1,10 +1,9 @@
 //! `rdc completions`: the completions of a shell, on standard output.
 
-use std::io::Write as _;
-
 use clap_complete::Shell;
 
 use super::failure::{Exit, Failure};
+use super::session::Session;
 
 #[derive(clap::Args, Debug)]
 pub(crate) struct Completions {
@@ -13,11 +12,10 @@ pub(crate) struct Completions {
 }
 
 impl Completions {
-    pub(crate) fn run(self) -> Result<Exit, Failure> {
+    pub(crate) fn run(self, session: &Session) -> Result<Exit, Failure> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut super::command(), "rdc", &mut text);
-        // A reader that went away is no failure.
-        let _ = std::io::stdout().lock().write_all(&text);
+        session.output.text(&String::from_utf8_lossy(&text));
         Ok(Exit::Done)
     }
 }

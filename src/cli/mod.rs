@@ -13,7 +13,6 @@ mod session;
 mod table;
 
 use std::ffi::OsString;
-use std::io;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -105,29 +104,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         global.color,
     );
     if global.verbose > 1 {
-        tell_everything();
+        tell_everything(&output);
     }
-    let done = Session::new(output, global.context).and_then(|session| match command {
+    let session = Session::new(output.clone(), global.context);
+    let done = session.and_then(|session| match command {
         Command::Context(command) => command.run(&session),
-        Command::Completions(command) => command.run(),
+        Command::Completions(command) => command.run(&session),
         Command::Man(command) => command.run(&session),
     });
-    match done {
-        Ok(exit) => exit.into(),
-        Err(failure) => {
-            output.failure(&failure);
-            failure.exit.into()
-        }
-    }
+    output.end(done).into()
 }
 
 /// Prints what the modules tell of their work, as commands on a machine and their times.
-fn tell_everything() {
+fn tell_everything(output: &Output) {
     let own = EnvFilter::new("rediacc=debug");
     // It fails where there is one already, which then tells.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(own)
-        .with_writer(io::stderr)
+        .with_writer(output.clone())
         .without_time()
         .with_target(false)
         .with_level(false)
@@ -179,19 +173,23 @@ impl Early {
 
 /// Answers a wrong command line, or the question for help.
 fn usage(error: &clap::Error, hints: Early) -> Exit {
-    match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            // A reader that went away is no failure.
-            let _ = error.print();
-            Exit::Done
-        }
-        _ if hints.json => {
-            Output::new(Format::Json, false, 0, hints.color).failure(&Failure::usage(error));
-            Exit::Invalid
-        }
-        _ => {
-            let _ = error.print();
-            Exit::Invalid
-        }
+    let is_answer = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+    );
+    let format = if hints.json && !is_answer {
+        Format::Json
+    } else {
+        Format::Human
+    };
+    let output = Output::new(format, false, 0, hints.color);
+    if is_answer {
+        output.text(&output.styled(&error.render()));
+        return output.end(Ok(Exit::Done));
     }
+    if hints.json {
+        return output.end(Err(Failure::usage(error)));
+    }
+    output.show(&output.styled_stderr(&error.render()));
+    Exit::Invalid
 }

@@ -1,12 +1,16 @@
 //! What `rdc` prints: results on standard output, for people or as JSON, and everything else on
-//! standard error.
+//! standard error. All of it goes through `Output::stdout` and `Output::stderr`.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::{Arc, OnceLock};
 
+use clap::builder::StyledStr;
 use serde::Serialize;
+use tracing_subscriber::fmt::MakeWriter;
 
 use super::When;
-use super::failure::Failure;
+use super::failure::{Exit, Failure};
+use crate::stdout;
 
 /// Whom the results are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +22,14 @@ pub(crate) enum Format {
 }
 
 /// How to print.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Output {
     format: Format,
     quiet: bool,
     verbosity: u8,
     color: When,
+    /// Why a result could not be written: the first reason.
+    lost: Arc<OnceLock<io::Error>>,
 }
 
 /// A colour with a meaning.
@@ -48,61 +54,99 @@ impl Output {
             quiet,
             verbosity,
             color,
+            lost: Arc::default(),
         }
     }
 
     /// Prints a result on standard output: for people what `human` says, or the value as JSON.
     pub(crate) fn result(&self, value: &impl Serialize, human: impl FnOnce() -> String) {
         match self.format {
-            Format::Human => self.print(&human()),
+            Format::Human => self.text(&human()),
             // Everything that is printed is made of strings and numbers under string keys.
-            Format::Json => self.print(&serde_json::to_string_pretty(value).unwrap_or_default()),
+            Format::Json => self.text(&serde_json::to_string_pretty(value).unwrap_or_default()),
+        }
+    }
+
+    /// Prints a text on standard output that is the same for people and scripts.
+    pub(crate) fn text(&self, text: &str) {
+        let text = text.trim_end_matches('\n');
+        if !text.is_empty() {
+            self.stdout(&format!("{text}\n"));
         }
     }
 
     /// Tells on standard error what happens or happened. Not with `--quiet`.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            say(text);
+            self.say(text);
         }
     }
 
     /// Tells more, with `--verbose`.
     pub(crate) fn detail(&self, text: &str) {
         if self.verbosity > 0 {
-            say(&self.paint_stderr(Paint::Dim, text));
+            self.say(&self.paint_stderr(Paint::Dim, text));
         }
     }
 
     /// Shows on standard error what a question is about, with `--quiet` too.
     pub(crate) fn show(&self, text: &str) {
-        say(text.trim_end_matches('\n'));
+        self.say(text.trim_end_matches('\n'));
     }
 
     /// Warns on standard error.
     pub(crate) fn warn(&self, text: &str) {
-        say(&format!(
+        self.say(&format!(
             "{} {text}",
             self.paint_stderr(Paint::Warning, "warning:")
         ));
     }
 
+    #[allow(dead_code)]
     /// Reports why the command failed: the one place that renders an error.
     pub(crate) fn failure(&self, failure: &Failure) {
         if self.format == Format::Json {
-            self.print(&format!("{:#}", failure.to_json()));
-            return;
+            self.text(&format!("{:#}", failure.to_json()));
+            // Who cannot read the answer there may still see it here.
+            if self.lost.get().is_none() {
+                return;
+            }
         }
-        say(&format!(
+        self.say(&format!(
             "{} {}",
             self.paint_stderr(Paint::Error, "error:"),
             failure.message
         ));
         if let Some(hint) = &failure.hint {
-            say(&format!(
+            self.say(&format!(
                 "{} {hint}",
                 self.paint_stderr(Paint::Good, "hint:")
             ));
+        }
+    }
+
+    /// Reports how the command ended, and a result that was lost on its way. What the command did
+    /// stands then, but whoever reads the exit code must not take the result for a whole one.
+    pub(crate) fn end(&self, done: Result<Exit, Failure>) -> Exit {
+        let exit = done.unwrap_or_else(|failure| {
+            self.failure(&failure);
+            failure.exit
+        });
+        let Some(error) = self.lost.get() else {
+            return exit;
+        };
+        let failure = Failure::caused(Exit::Failed, error);
+        let failure = match exit {
+            Exit::Done | Exit::Pending => failure.hint(
+                "what the command did stands; run it again with an output that can be written",
+            ),
+            _ => failure,
+        };
+        self.failure(&failure);
+        match exit {
+            Exit::Done | Exit::Pending => failure.exit,
+            // A command that failed says by its own exit code how.
+            _ => exit,
         }
     }
 
@@ -137,6 +181,16 @@ impl Output {
         painted(self.colors(io::stderr().is_terminal()), paint, text)
     }
 
+    /// What clap has to say on standard output, in its own colours where that is wanted.
+    pub(crate) fn styled(&self, text: &StyledStr) -> String {
+        styled(self.colors(io::stdout().is_terminal()), text)
+    }
+
+    /// What clap has to say on standard error, in its own colours where that is wanted.
+    pub(crate) fn styled_stderr(&self, text: &StyledStr) -> String {
+        styled(self.colors(io::stderr().is_terminal()), text)
+    }
+
     fn colors(&self, terminal: bool) -> bool {
         match self.color {
             When::Always => true,
@@ -149,17 +203,54 @@ impl Output {
         }
     }
 
-    fn print(&self, text: &str) {
-        let text = text.trim_end_matches('\n');
-        if !text.is_empty() {
-            // A reader that went away, as in `rdc … | head`, is no failure.
-            let _ = writeln!(io::stdout().lock(), "{text}");
+    fn say(&self, text: &str) {
+        self.stderr(&format!("{text}\n"));
+    }
+
+    /// Everything on standard output. What is lost is remembered, and reported at the end: the work
+    /// goes on, since it has begun.
+    fn stdout(&self, text: &str) {
+        if let Err(error) = stdout::write(text) {
+            // The first reason is the one to tell.
+            let _ = self.lost.set(error);
         }
+    }
+
+    /// Everything on standard error. Where that cannot be written, nobody is left to be told.
+    fn stderr(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 }
 
-fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+/// The lines of the log, which are for standard error too.
+impl MakeWriter<'_> for Output {
+    type Writer = LogLines;
+
+    fn make_writer(&self) -> LogLines {
+        LogLines(self.clone())
+    }
+}
+
+/// Takes the log's lines, each in one write.
+pub(crate) struct LogLines(Output);
+
+impl io::Write for LogLines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.stderr(&String::from_utf8_lossy(line));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn styled(colors: bool, text: &StyledStr) -> String {
+    if colors {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    }
 }
 
 fn painted(colors: bool, paint: Paint, text: &str) -> String {

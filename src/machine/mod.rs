@@ -36,7 +36,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use crate::bundle::{Bundle, Failure, FailureKind, Lacking, Message, Report};
-use workstation::{Workstation, tell};
+use workstation::{Workstation, answer, tell};
 
 /// `renet infra …`
 #[derive(Debug, Args)]
@@ -127,14 +127,8 @@ pub fn run(infra: Infra) -> ExitCode {
         .map_err(Ending::from)
         .and_then(|workstation| carry_out(command, workstation));
     match done {
-        Ok(message) => {
-            tell(&message);
-            ExitCode::SUCCESS
-        }
-        Err(Ending::Lacking(lacking)) => {
-            tell(&Message::Lacking(lacking));
-            ExitCode::SUCCESS
-        }
+        Ok(message) => answer(&message),
+        Err(Ending::Lacking(lacking)) => answer(&Message::Lacking(lacking)),
         Err(Ending::Failed(failure)) => {
             let code = failure.kind.exit_code();
             tell(&Message::Failed(failure));

@@ -1,6 +1,8 @@
 //! `renet infra settle`: the guard of a transaction, and what the machine does after a reboot that
 //! came in the middle of one.
 
+use std::fmt::Display;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -17,11 +19,13 @@ pub(super) fn run() -> ExitCode {
     match settle() {
         Ok(None) => ExitCode::SUCCESS,
         Ok(Some(generation)) => {
-            println!("a push was cut off; generation {generation} runs now");
+            tell(&format_args!(
+                "a push was cut off; generation {generation} runs now"
+            ));
             ExitCode::SUCCESS
         }
         Err(failure) => {
-            eprintln!("error: {}", failure.message);
+            tell(&format_args!("error: {}", failure.message));
             ExitCode::from(failure.kind.exit_code())
         }
     }
@@ -35,7 +39,12 @@ fn settle() -> Result<Option<u32>, Failure> {
     let _lock = Lock::take(Purpose::Settle, PATIENCE)?;
     transaction::settle(&mut |message| {
         if let Message::Doing(step) = message {
-            println!("{step}");
+            tell(step);
         }
     })
+}
+
+/// Says something to the journal. One that is restarting must not stop the work in the middle.
+fn tell(text: &dyn Display) {
+    let _ = writeln!(io::stderr(), "{text}");
 }

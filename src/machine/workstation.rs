@@ -1,9 +1,11 @@
 //! The workstation that a `renet infra` answers: what is told to it, and what it sends.
 
 use std::io::{self, Read as _, Write as _};
+use std::process::ExitCode;
 
 use super::refused;
 use crate::bundle::{Failure, Hello, Message, PROTOCOL, Secrets};
+use crate::stdout;
 
 /// Whoever asked for a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,5 +68,17 @@ impl Workstation {
 pub(super) fn tell(message: &Message) {
     if let Ok(line) = serde_json::to_string(message) {
         let _ = writeln!(io::stdout(), "{line}");
+    }
+}
+
+/// Says the last message. Who does not get it must not take the rest for a whole answer.
+pub(super) fn answer(message: &Message) -> ExitCode {
+    let line = serde_json::to_string(message).map_err(io::Error::from);
+    match line.and_then(|line| stdout::write(&format!("{line}\n"))) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -17,6 +17,8 @@ pub fn start() {
         .with_env_filter(filter)
         .with_target(false)
         .with_ansi(stderr().is_terminal())
+        // It would be told of on standard error, and end the program where that fails too.
+        .log_internal_errors(false)
         .with_writer(stderr);
     // The journal has the time of each line already. It fails if the process logs already.
     let _ = if env::var_os("JOURNAL_STREAM").is_some() {

@@ -40,7 +40,6 @@ pub mod options;
 pub mod ports;
 pub mod routes;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,6 +60,7 @@ use self::routes::RouteSettings;
 use self::serve::About;
 use self::store::Store;
 use self::supervise::Places;
+use crate::stdout;
 
 /// How long the end of the program waits for a disk that hangs.
 const RUNTIME_STOP_TIMEOUT: Duration = Duration::from_millis(100);
@@ -158,7 +158,7 @@ async fn print_once(options: &Options) -> anyhow::Result<()> {
     let ports = store::read_ports(&options.state_dir).unwrap_or_default();
     let index = index(options, options.route_settings(), ports);
     let (document, silent) = once::document(&places(options), index).await;
-    std::io::stdout().write_all(document?.as_bytes())?;
+    stdout::write(&document?)?;
     anyhow::ensure!(
         silent.is_empty(),
         "the routes of {} daemons are missing: {}",

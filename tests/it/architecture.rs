@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may name, itself aside.
-const MAY_NAME: [(&str, &[&str]); 15] = [
+const MAY_NAME: [(&str, &[&str]); 16] = [
     ("causes", &[]),
     ("loopback", &[]),
     ("marks", &["layout"]),
     ("network", &[]),
     ("layout", &[]),
+    ("stdout", &[]),
     ("traefik", &["network"]),
     ("bundle", &["context", "traefik"]),
     ("context", &["layout", "network", "traefik"]),
@@ -25,7 +26,7 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
     (
         "machine",
         &[
-            "bundle", "context", "layout", "loopback", "marks", "render", "traefik",
+            "bundle", "context", "layout", "loopback", "marks", "render", "stdout", "traefik",
         ],
     ),
     (
@@ -35,7 +36,7 @@ const MAY_NAME: [(&str, &[&str]); 15] = [
     (
         "route_server",
         &[
-            "causes", "layout", "loopback", "marks", "network", "traefik",
+            "causes", "layout", "loopback", "marks", "network", "stdout", "traefik",
         ],
     ),
 ];

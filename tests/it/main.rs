@@ -10,6 +10,7 @@ mod end_to_end;
 mod fleet;
 mod load;
 mod logins;
+mod output;
 mod preflight;
 mod programs;
 mod properties;

@@ -8,8 +8,6 @@ mod parts;
 mod prose;
 mod seen;
 
-use std::io::Write;
-
 use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
@@ -18,7 +16,7 @@ use self::ask::Server;
 use self::container::ContainerAnswer;
 use self::host::HostAnswer;
 use self::seen::Seen;
-use crate::layout;
+use crate::{layout, stdout};
 
 /// The arguments of `renet route-server explain`.
 #[derive(Clone, Debug, Args)]
@@ -58,7 +56,7 @@ pub fn run(explain: &Explain) -> anyhow::Result<()> {
     } else {
         prose::text(&explanation)
     };
-    std::io::stdout().write_all(text.as_bytes())?;
+    stdout::write(&text)?;
     Ok(())
 }
 
