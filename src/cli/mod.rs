@@ -9,6 +9,7 @@ mod failure;
 mod man;
 mod output;
 mod prompt;
+mod redactor;
 mod session;
 mod table;
 

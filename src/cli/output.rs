@@ -1,5 +1,6 @@
 //! What `rdc` prints: results on standard output, for people or as JSON, and everything else on
-//! standard error. All of it goes through `Output::stdout` and `Output::stderr`.
+//! standard error. All of it goes through `Output::stdout` and `Output::stderr`, which mask the secrets
+//! of the run.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Arc, OnceLock};
@@ -10,6 +11,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::When;
 use super::failure::{Exit, Failure};
+use super::redactor::Redactor;
 use crate::stdout;
 
 /// Whom the results are for.
@@ -30,6 +32,7 @@ pub(crate) struct Output {
     color: When,
     /// Why a result could not be written: the first reason.
     lost: Arc<OnceLock<io::Error>>,
+    redactor: Redactor,
 }
 
 /// A colour with a meaning.
@@ -55,7 +58,13 @@ impl Output {
             verbosity,
             color,
             lost: Arc::default(),
+            redactor: Redactor::default(),
         }
+    }
+
+    /// What keeps the secrets of this run out of all that is printed.
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
     }
 
     /// Prints a result on standard output: for people what `human` says, or the value as JSON.
@@ -210,7 +219,7 @@ impl Output {
     /// Everything on standard output. What is lost is remembered, and reported at the end: the work
     /// goes on, since it has begun.
     fn stdout(&self, text: &str) {
-        if let Err(error) = stdout::write(text) {
+        if let Err(error) = stdout::write(&self.redactor.redact(text)) {
             // The first reason is the one to tell.
             let _ = self.lost.set(error);
         }
@@ -218,6 +227,7 @@ impl Output {
 
     /// Everything on standard error. Where that cannot be written, nobody is left to be told.
     fn stderr(&self, text: &str) {
+        let text = self.redactor.redact(text);
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
 }

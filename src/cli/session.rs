@@ -30,7 +30,9 @@ impl Session {
     /// Reads the chosen context.
     pub(crate) fn load(&self) -> Result<Context, Failure> {
         self.tighten();
-        Ok(self.store.load(&self.context)?)
+        let context = self.store.load(&self.context)?;
+        self.output.redactor().learn_all(&context);
+        Ok(context)
     }
 
     /// Changes the chosen context and saves it; where `change` fails, nothing is written.
@@ -39,7 +41,13 @@ impl Session {
         change: impl FnOnce(&mut Context) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         self.tighten();
-        self.store.edit(&self.context, change)
+        self.store.edit(&self.context, |context| {
+            let redactor = self.output.redactor();
+            redactor.learn_all(context);
+            let changed = change(context);
+            redactor.learn_all(context);
+            changed
+        })
     }
 
     /// Takes the file away from others, who may have read a token in it.

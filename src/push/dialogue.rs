@@ -94,9 +94,9 @@ impl<'a> Dialogue<'a> {
         let document = serde_json::to_vec(secrets).map_err(PushError::Bundle)?;
         let (send, sent) = oneshot::channel();
         let input = StreamReader::new(Box::pin(stream::once(async move {
-            sent.await
-                .map(std::io::Cursor::new)
-                .map_err(std::io::Error::other)
+            // Where nothing is to be sent after all, the input ends.
+            let document = sent.await.unwrap_or_default();
+            Ok::<_, std::io::Error>(std::io::Cursor::new(document))
         })));
         let dialogue = Self {
             observer,
@@ -113,8 +113,9 @@ impl<'a> Dialogue<'a> {
     pub(super) fn hear(&mut self, line: &str) {
         match serde_json::from_str(line) {
             Ok(Message::Hello(hello)) => {
-                if hello.protocol == PROTOCOL
-                    && let Some((send, document)) = self.document.take()
+                // One that speaks otherwise sees the end of its input at once, or it might wait.
+                if let Some((send, document)) = self.document.take()
+                    && hello.protocol == PROTOCOL
                 {
                     // Nobody takes it any more where the connection broke, which is told elsewhere.
                     let _ = send.send(document);
@@ -262,7 +263,7 @@ mod tests {
             }
             drop(dialogue);
             let mut sent = String::new();
-            let _ = input.read_to_string(&mut sent).await;
+            input.read_to_string(&mut sent).await.expect("it is read");
             assert_eq!(sent, expected, "{lines:?}");
         }
     }

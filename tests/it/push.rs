@@ -7,6 +7,10 @@ use std::net::TcpListener;
 use assert_cmd::Command;
 
 use crate::rdc::{Answer, Rdc};
+use crate::standin_machine::{AARCH64, OWN, Workbench, X86_64, program};
+
+/// Unlike any other text, so that it can be searched for in everything that is printed.
+const TOKEN: &str = "cfT0ken-of-the-push-test-1c07e2";
 
 /// A key that is well-formed and nobody's.
 const HOST_KEY: &str =
@@ -186,4 +190,95 @@ fn renet(words: &[&str], input: &str) -> Answer {
     let mut renet = Command::new(env!("CARGO_BIN_EXE_renet"));
     let output = renet.args(words).write_stdin(input).output();
     output.expect("it runs").into()
+}
+
+/// A workstation whose machine is a stand-in, with a token.
+fn bench() -> Workbench {
+    // Nothing is downloaded: nobody answers there.
+    let bench = Workbench::new("http://127.0.0.1:1");
+    let set = ["context", "set-infra", "server-1", "--cert-email"];
+    let token = ["a@example.com", "--cf-dns-token", TOKEN];
+    bench.rdc.run(&[&set[..], &token].concat()).done();
+    bench
+}
+
+/// A Traefik to bring, as options.
+fn traefik(bench: &Workbench) -> [String; 2] {
+    let local = bench.local("traefik", &program(OWN, 1000));
+    let local = local.to_str().expect("a plain path").to_owned();
+    ["--traefik-binary".to_owned(), local]
+}
+
+#[test]
+fn whatever_a_machine_says_the_secret_is_not_printed() {
+    let bench = bench();
+    let traefik = traefik(&bench);
+    let traefik = [traefik[0].as_str(), &traefik[1]];
+    bench.push(&traefik).done();
+    let arrived = fs::read_to_string(bench.machine("secrets")).expect("it got there");
+    assert!(arrived.contains(TOKEN), "{arrived}");
+    for options in [&[][..], &["--json"], &["-v"], &["--dry-run"], &["--yes"]] {
+        let options = [&traefik[..], options].concat();
+        let answer = bench.push_with(&options, &[("BLABS", "1")]).code(1);
+        assert!(answer.all().contains("***"), "{}", answer.all());
+        for part in [TOKEN, &TOKEN[..TOKEN.len() / 2]] {
+            assert!(!answer.all().contains(part), "it is printed");
+        }
+    }
+}
+
+#[test]
+fn a_renet_of_another_protocol_gets_no_secret_and_both_are_named() {
+    let bench = bench();
+    let traefik = traefik(&bench);
+    let traefik = [traefik[0].as_str(), &traefik[1]];
+    for (protocol, hint) in [("0", "push-infra"), ("2", "a newer `rdc` was here")] {
+        let answer = bench.push_with(&traefik, &[("PROTOCOL", protocol)]).code(6);
+        let message = format!("speaks protocol {protocol}, and this `rdc`");
+        assert!(answer.stderr.contains(&message), "{}", answer.stderr);
+        assert!(answer.stderr.contains(hint), "{}", answer.stderr);
+        let arrived = fs::read_to_string(bench.machine("secrets")).expect("it read its input");
+        assert_eq!(arrived, "");
+    }
+}
+
+#[test]
+fn a_machine_whose_answers_go_in_circles_is_not_asked_for_ever() {
+    let bench = bench();
+    let other = if OWN == X86_64 { AARCH64 } else { X86_64 };
+    for (name, word) in [("renet-x86_64", X86_64), ("renet-aarch64", AARCH64)] {
+        bench.local(name, &program(word, 1000));
+    }
+    assert_ne!(OWN, other);
+    let turns = "if [ -e \"$MACHINE/turn\" ]; then rm \"$MACHINE/turn\"; echo x86_64
+else touch \"$MACHINE/turn\"; echo aarch64; fi";
+    bench.command("uname", turns);
+    bench.push(&[]).code(1);
+    // A look may come to its end by the `renet` that it lends.
+    for options in [&[][..], &["--dry-run"], &["--check"]] {
+        bench.push(options);
+        let commands = fs::read_to_string(bench.machine("commands")).expect("what was run");
+        assert!(commands.lines().count() < 20, "{commands}");
+        fs::remove_file(bench.machine("commands")).expect("it is removed");
+    }
+}
+
+#[test]
+fn a_program_that_does_not_run_in_its_place_is_named_with_the_mount() {
+    let bench = bench();
+    // As on a file system that is mounted noexec.
+    bench.command("chmod", "exec /bin/chmod a-x \"$2\"");
+    let traefik = traefik(&bench);
+    let answer = bench.push(&[&traefik[0], &traefik[1]]).code(6);
+    for part in [
+        "/renet cannot be run on the machine",
+        "findmnt --target",
+        "noexec",
+    ] {
+        assert!(answer.stderr.contains(part), "{}", answer.stderr);
+    }
+    let answer = bench.push(&["--dry-run"]).code(6);
+    for part in ["no place on the machine", "mounted noexec: "] {
+        assert!(answer.stderr.contains(part), "{}", answer.stderr);
+    }
 }

@@ -11,6 +11,7 @@ use crate::cli::context::programs;
 use crate::cli::context::remote_failure::Work;
 use crate::cli::context::render_infra::unrenderable;
 use crate::cli::failure::Failure;
+use crate::cli::redactor::Redactor;
 use crate::context::value::TokenSource;
 use crate::context::{Context, Infra};
 use crate::push::Delivery;
@@ -20,6 +21,7 @@ impl PushInfra {
     /// The pushes of all machines. The programs are read once for all of them.
     pub(super) fn pushes<'a>(
         &self,
+        redactor: &Redactor,
         context: &Context,
         works: &'a [Work<'a>],
     ) -> Result<Vec<Push<'a>>, Failure> {
@@ -33,6 +35,9 @@ impl PushInfra {
             infras.push(infra);
         }
         let tokens = self.tokens(works, &infras)?;
+        for token in tokens.iter().flatten() {
+            redactor.learn(token);
+        }
         let renets = programs::renets(context)?;
         let renet = programs::renet(&renets)?;
         let traefik = self.traefik.program()?;
