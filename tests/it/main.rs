@@ -12,6 +12,7 @@ mod load;
 mod output;
 mod preflight;
 mod programs;
+mod progress;
 mod properties;
 mod push;
 mod rdc;
