@@ -112,6 +112,11 @@ impl Output {
     }
 
     #[allow(dead_code)]
+    /// Draws on the terminal that standard error is: what moves, instead of a line.
+    pub(crate) fn draw(&self, codes: &str) {
+        self.stderr(codes);
+    }
+
     /// Reports why the command failed: the one place that renders an error.
     pub(crate) fn failure(&self, failure: &Failure) {
         if self.format == Format::Json {

@@ -13,6 +13,7 @@ mod logins;
 mod output;
 mod preflight;
 mod programs;
+mod progress;
 mod properties;
 mod push;
 mod rdc;

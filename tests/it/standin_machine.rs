@@ -46,15 +46,20 @@ impl Workbench {
     pub(crate) fn push_with(&self, options: &[&str], env: &[(&str, &str)]) -> Answer {
         let push = ["-v", "context", "push-infra", "server-1"];
         let mut command = self.rdc.command(&[&push[..], options].concat());
+        command.envs(self.surroundings()).envs(env.iter().copied());
+        command.output().expect("rdc runs").into()
+    }
+
+    /// What a push needs in its environment to come to the machine.
+    pub(crate) fn surroundings(&self) -> [(&'static str, String); 4] {
         let standins = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/standins/machine");
         let path = std::env::var("PATH").expect("a PATH");
-        command
-            .env("PATH", format!("{}:{path}", standins.display()))
-            .env("MACHINE", self.rdc.path("machine"))
-            .env("XDG_CACHE_HOME", self.rdc.path("cache"))
-            .env("REDIACC_TRAEFIK_RELEASES", &self.release_site)
-            .envs(env.iter().copied());
-        command.output().expect("rdc runs").into()
+        [
+            ("PATH", format!("{}:{path}", standins.display())),
+            ("MACHINE", text(&self.rdc.path("machine")).to_owned()),
+            ("XDG_CACHE_HOME", text(&self.rdc.path("cache")).to_owned()),
+            ("REDIACC_TRAEFIK_RELEASES", self.release_site.clone()),
+        ]
     }
 
     /// A program on the workstation.

@@ -40,6 +40,17 @@ impl Terminal {
         }
     }
 
+    /// Waits until something is painted anew, whatever was there before; answers what was shown
+    /// meanwhile.
+    #[track_caller]
+    pub(crate) fn shows_anew(&mut self, text: &str) -> String {
+        let earlier = std::mem::take(&mut self.shown);
+        self.shows(text);
+        let meanwhile = String::from_utf8_lossy(&self.shown).into_owned();
+        self.shown.splice(0..0, earlier);
+        meanwhile
+    }
+
     /// Presses keys.
     pub(crate) fn types(&mut self, keys: &str) {
         let keyboard = self.child.stdin.as_mut().expect("a pipe");
