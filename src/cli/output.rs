@@ -111,7 +111,6 @@ impl Output {
         ));
     }
 
-    #[allow(dead_code)]
     /// Draws on the terminal that standard error is: what moves, instead of a line.
     pub(crate) fn draw(&self, codes: &str) {
         self.stderr(codes);
