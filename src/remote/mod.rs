@@ -26,7 +26,7 @@ use command::Preamble;
 
 pub use error::{ConnectCause, KeyProblem, RemoteError};
 pub use host_keys::{ScanError, scan as scan_host_keys};
-pub use way::{WayError, login_user};
+pub use way::{WayError, login_port, login_user};
 
 /// How much of a remote program's standard error is kept.
 const STDERR_LIMIT: u64 = 64 * 1024;

@@ -14,6 +14,7 @@ mod disk;
 mod findings;
 mod holder;
 mod ports;
+mod way_in;
 
 use std::collections::BTreeSet;
 use std::fs;
