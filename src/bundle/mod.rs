@@ -18,8 +18,8 @@ use crate::traefik::entrypoint::Entrypoint;
 
 pub use answer::{Diff, Failure, FailureKind, Lacking, Message, Report};
 pub use status::{
-    Certificate, CertificateContent, Counts, Daemon, Installed, Kept, Listening, Part, RouteServer,
-    Status, Unfinished, Unit,
+    Certificate, CertificateContent, Counts, Daemon, Installed, Kept, Listening, Obstacle, Part,
+    RouteServer, Status, Unfinished, Unit,
 };
 pub use step::Step;
 

@@ -31,6 +31,8 @@ pub struct Status {
     pub route_server: Part<RouteServer>,
     /// The certificates that Traefik obtained.
     pub certificates: Part<Vec<Certificate>>,
+    /// What will keep the next push from working.
+    pub obstacles: Part<Vec<Obstacle>>,
 }
 
 /// A part of a status, or why it cannot be told.
@@ -180,4 +182,13 @@ pub struct CertificateContent {
     pub lifetime_days: i64,
     /// How many whole days are left by the machine's clock; below 0 once it has expired.
     pub days_left: i64,
+}
+
+/// Something that keeps a push from working.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Obstacle {
+    /// What it is.
+    pub problem: String,
+    /// What to do about it.
+    pub hint: String,
 }

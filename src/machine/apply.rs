@@ -45,7 +45,9 @@ pub(super) fn apply(bundle: &Bundle, options: &Options, tell: Tell<'_>) -> Resul
     let next = generation::next_number()?;
     let mut report = Report {
         generation: live.as_ref().map(|live| live.number),
-        steps: examined.with_mending(plan::plan(&wanted, &observed, next), &observed),
+        steps: examined
+            .mending
+            .with_restart(plan::plan(&wanted, &observed, next), &observed),
         drift: observe::drift(live.as_ref(), &observed, &wanted),
         warnings: examined.warnings.clone(),
         ..Report::default()
@@ -63,7 +65,7 @@ pub(super) fn apply(bundle: &Bundle, options: &Options, tell: Tell<'_>) -> Resul
     }
 
     may_change(options, &report)?;
-    examined.mend()?;
+    examined.mending.carry_out()?;
     let work = Work {
         wanted: &wanted,
         live: live.as_ref(),
@@ -71,6 +73,7 @@ pub(super) fn apply(bundle: &Bundle, options: &Options, tell: Tell<'_>) -> Resul
         renet: &bundle.renet,
     };
     work.carry_out(&report.steps, tell)?;
+    report.warnings.extend(examined.mending.finish()?);
     report.generation = generation::live_number()?;
     Ok(report)
 }

@@ -5,10 +5,12 @@
 //! bundle ─► lock ─► preflight ─► plan ─► stage + check ─► swap ─► units ─► probe ─► report
 //! ```
 
+mod acme_storage;
 mod apply;
 mod check;
 mod connections;
 mod diff;
+mod disk;
 mod files;
 mod generation;
 mod handover;
@@ -28,6 +30,7 @@ mod status;
 mod systemd;
 mod traefik_program;
 mod transaction;
+mod x509;
 
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;

@@ -13,7 +13,7 @@ use std::time::SystemTime;
 
 use super::generation::{self, Live};
 use super::plan::{self, Place};
-use super::{failed, files, observe, preflight, sockets, transaction};
+use super::{acme_storage, disk, failed, observe, preflight, sockets, transaction};
 use crate::bundle::{Certificate, Failure, Installed, Kept, Listening, Part, Status};
 use crate::layout;
 
@@ -34,6 +34,7 @@ pub(super) fn status() -> Result<Status, Failure> {
         entrypoints: part(entrypoints(known)),
         route_server: part(route_server::ask()),
         certificates: part(certificates(routes.as_ref())),
+        obstacles: part(disk::obstacles()),
     })
 }
 
@@ -123,10 +124,25 @@ fn entrypoints(live: Option<&Live>) -> Result<Vec<Listening>, Failure> {
 }
 
 fn certificates(routes: Option<&BTreeSet<String>>) -> Result<Vec<Certificate>, Failure> {
-    match files::read(Path::new(layout::ACME_STORAGE))? {
-        Some(json) => certificates::certificates(&json, routes, SystemTime::now()),
-        None => Ok(Vec::new()),
+    let Some(opened) = acme_storage::open(layout::ACME_STORAGE)? else {
+        return Ok(Vec::new());
+    };
+    let cannot = |why| {
+        failed(format!(
+            "Traefik's storage of certificates cannot be read: {why}"
+        ))
+    };
+    if !opened.is_file() {
+        return Err(cannot(format!("{} is not a file", layout::ACME_STORAGE)));
     }
+    let storage = opened
+        .storage(layout::ACME_STORAGE)?
+        .map_err(|unusable| cannot(format!("{} {unusable}", layout::ACME_STORAGE)))?;
+    Ok(certificates::certificates(
+        &storage,
+        routes,
+        SystemTime::now(),
+    ))
 }
 
 /// A moment as the wire has it.

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::bundle::{
-    Certificate, CertificateContent, Daemon, Installed, Listening, Part, Status, Unfinished, Unit,
+    Certificate, CertificateContent, Daemon, Installed, Listening, Obstacle, Part, Status,
+    Unfinished, Unit,
 };
 use crate::context::value::MachineName;
 use crate::layout;
@@ -57,6 +58,7 @@ pub(super) fn problems(status: &Status, name: &MachineName) -> Vec<Problem> {
         entrypoints,
         route_server,
         certificates,
+        obstacles,
     } = status;
     let is_running = |unit: &str| {
         let units = units.known().into_iter().flatten();
@@ -97,6 +99,9 @@ pub(super) fn problems(status: &Status, name: &MachineName) -> Vec<Problem> {
     }
     problems.extend(part(certificates, |certificates| {
         certificates.iter().filter_map(of_certificate).collect()
+    }));
+    problems.extend(part(obstacles, |obstacles| {
+        obstacles.iter().map(obstacle).collect()
     }));
     problems.extend(
         [renet, traefik]
@@ -222,6 +227,11 @@ fn rejections(count: usize) -> Option<Problem> {
         layout::ROUTE_SERVER
     );
     Some(warning(message, Some(hint)))
+}
+
+fn obstacle(Obstacle { problem, hint }: &Obstacle) -> Problem {
+    let message = format!("the next push will not work: {problem}");
+    warning(message, Some(hint.clone()))
 }
 
 fn of_certificate(certificate: &Certificate) -> Option<Problem> {

@@ -2,8 +2,8 @@
 
 use super::problems::{Severity, problems};
 use crate::bundle::{
-    Certificate, CertificateContent, Counts, Daemon, Installed, Kept, Listening, Part, RouteServer,
-    Status, Unfinished, Unit,
+    Certificate, CertificateContent, Counts, Daemon, Installed, Kept, Listening, Obstacle, Part,
+    RouteServer, Status, Unfinished, Unit,
 };
 
 fn unit(name: &str, state: &str) -> Unit {
@@ -70,6 +70,7 @@ fn well() -> Status {
             daemons: Vec::new(),
         }),
         certificates: Part::Known(vec![certificate(80, 90, Some(true))]),
+        obstacles: Part::Known(Vec::new()),
     }
 }
 
@@ -193,6 +194,21 @@ fn a_certificate_is_warned_of_before_it_ends_and_wrong_after() {
             &expected,
         );
     }
+}
+
+#[test]
+fn what_keeps_the_next_push_from_working_is_a_warning() {
+    let obstacle = Obstacle {
+        problem: "/etc is on a read-only file system".to_owned(),
+        hint: "make it writable".to_owned(),
+    };
+    check(
+        |status| status.obstacles = Part::Known(vec![obstacle]),
+        &[(
+            Warning,
+            "the next push will not work: /etc is on a read-only file system",
+        )],
+    );
 }
 
 #[test]
