@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::generation::{self, Generation, Live};
 use super::plan::{self, Observed};
 use super::transaction::{self, Tell, Transaction};
-use super::{Ending, check, diff, failed, files, observe, preflight, refused, traefik_program};
+use super::{
+    Ending, check, diff, failed, files, https, observe, preflight, refused, traefik_program,
+};
 use crate::bundle::{Bundle, Diff, Failure, Message, Report, Step};
 use crate::layout;
 use crate::render::render;
@@ -53,6 +55,9 @@ pub(super) fn apply(bundle: &Bundle, options: &Options, tell: Tell<'_>) -> Resul
         ..Report::default()
     };
     report.warnings.extend(observe::warnings(&observed));
+    if let Some(live) = current.filter(|_| plan::leaves_traefik_alone(&report.steps, &observed)) {
+        report.warnings.extend(https::warning(live));
+    }
     if report.steps.is_empty() {
         return Ok(report);
     }

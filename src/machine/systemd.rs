@@ -155,6 +155,16 @@ pub(super) fn journal(unit: &str) -> Vec<String> {
         .unwrap_or_default()
 }
 
+/// What one run of a unit logged, the latest line first; empty where that cannot be told.
+pub(super) fn journal_of_run(unit: &str, invocation: &str, lines: usize) -> String {
+    let mut command = Command::new("journalctl");
+    command
+        .args(["--no-pager", "--output=cat", "--reverse"])
+        .args(["--unit", unit, &format!("--lines={lines}")])
+        .arg(format!("_SYSTEMD_INVOCATION_ID={invocation}"));
+    output(&mut command).unwrap_or_default()
+}
+
 fn output(command: &mut Command) -> Result<String, Failure> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command

@@ -2,6 +2,7 @@
 //! machines.
 
 mod architecture;
+mod certificates;
 mod cli;
 mod context;
 mod context_infra;
