@@ -32,8 +32,8 @@ use crate::traefik::entrypoint::Entrypoint;
 pub use answer::{Diff, Failure, FailureKind, Lacking, Message, Report};
 pub use hello::{Hello, PROTOCOL};
 pub use status::{
-    Certificate, CertificateContent, Counts, Daemon, Installed, Kept, Listening, Part, RouteServer,
-    Status, Unfinished, Unit,
+    Attempt, Certificate, CertificateContent, Counts, Daemon, FailedAttempt, Https, Installed,
+    Kept, Listening, Obstacle, Part, RouteServer, Served, Status, Uncertified, Unfinished, Unit,
 };
 pub use step::Step;
 

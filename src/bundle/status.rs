@@ -31,6 +31,10 @@ pub struct Status {
     pub route_server: Part<RouteServer>,
     /// The certificates that Traefik obtained.
     pub certificates: Part<Vec<Certificate>>,
+    /// Whether each name that a route serves by TLS has one.
+    pub https: Part<Https>,
+    /// What will keep the next push from working.
+    pub obstacles: Part<Vec<Obstacle>>,
 }
 
 /// A part of a status, or why it cannot be told.
@@ -180,4 +184,88 @@ pub struct CertificateContent {
     pub lifetime_days: i64,
     /// How many whole days are left by the machine's clock; below 0 once it has expired.
     pub days_left: i64,
+}
+
+/// The names whose TLS ends at Traefik, by what it serves for each of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Https {
+    /// How many have a valid certificate.
+    pub valid: usize,
+    /// How many could not be looked at in time.
+    pub unasked: usize,
+    /// Those without a valid certificate.
+    pub wanting: Vec<Uncertified>,
+}
+
+/// A name without a valid certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uncertified {
+    /// The name; its first label may be `*`.
+    pub name: String,
+    /// The certificate resolver that its route names; without one nothing obtains a certificate.
+    pub resolver: Option<String>,
+    /// What is served instead.
+    pub served: Served,
+    /// What Traefik says of its attempts; none where it says nothing.
+    pub attempt: Option<Attempt>,
+}
+
+/// What is served in the place of a valid certificate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Served {
+    /// The certificate that Traefik makes for itself.
+    Default,
+    /// A certificate for other names.
+    Other {
+        /// They.
+        names: Vec<String>,
+    },
+    /// One that is not valid any more.
+    Expired {
+        /// Until when it was.
+        not_after: String,
+    },
+    /// One that is not valid yet.
+    NotYetValid {
+        /// From when it will be.
+        not_before: String,
+    },
+    /// One by somebody whom no browser trusts.
+    Untrusted {
+        /// By whom.
+        issuer: String,
+    },
+    /// No certificate at all.
+    Nothing {
+        /// What the handshake ended with.
+        error: String,
+    },
+}
+
+/// How it goes with a certificate that is to be obtained.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// The last attempt that failed.
+    pub failed: Option<FailedAttempt>,
+    /// Since when one is under way.
+    pub under_way: Option<String>,
+}
+
+/// An attempt that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedAttempt {
+    /// When it did.
+    pub at: String,
+    /// Why, in Traefik's words.
+    pub error: String,
+}
+
+/// Something that keeps a push from working.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Obstacle {
+    /// What it is.
+    pub problem: String,
+    /// What to do about it.
+    pub hint: String,
 }

@@ -7,7 +7,9 @@ use super::generation::{self, Generation, Live};
 use super::plan::{self, Observed};
 use super::transaction::{self, Tell, Transaction};
 use super::workstation::Workstation;
-use super::{Ending, check, diff, failed, files, observe, preflight, refused, traefik_program};
+use super::{
+    Ending, check, diff, failed, files, https, observe, preflight, refused, traefik_program,
+};
 use crate::bundle::{Bundle, Diff, Failure, Message, Report, Step};
 use crate::layout;
 use crate::render::render;
@@ -60,12 +62,17 @@ pub(super) fn apply(
     let next = generation::next_number()?;
     let mut report = Report {
         generation: live.as_ref().map(|live| live.number),
-        steps: examined.with_mending(plan::plan(&wanted, &observed, next), &observed),
+        steps: examined
+            .mending
+            .with_restart(plan::plan(&wanted, &observed, next), &observed),
         drift: observe::drift(live.as_ref(), &observed, &wanted),
         warnings: examined.warnings.clone(),
         ..Report::default()
     };
     report.warnings.extend(observe::warnings(&observed));
+    if let Some(live) = current.filter(|_| plan::leaves_traefik_alone(&report.steps, &observed)) {
+        report.warnings.extend(https::warning(live));
+    }
     if report.steps.is_empty() {
         return Ok(report);
     }
@@ -78,7 +85,7 @@ pub(super) fn apply(
     }
 
     may_change(options, &report)?;
-    examined.mend()?;
+    examined.mending.carry_out()?;
     let work = Work {
         wanted: &wanted,
         live: live.as_ref(),
@@ -86,6 +93,7 @@ pub(super) fn apply(
         renet: &bundle.renet,
     };
     work.carry_out(&report.steps, tell)?;
+    report.warnings.extend(examined.mending.finish()?);
     report.generation = generation::live_number()?;
     Ok(report)
 }

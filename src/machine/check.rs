@@ -4,8 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 use super::generation::Generation;
-use super::refused;
-use crate::bundle::Failure;
+use super::{disk, refused};
+use crate::bundle::{Failure, Obstacle};
 use crate::layout;
 
 /// Has the Traefik that will run it parse the configuration of a generation that is not live, in
@@ -21,7 +21,10 @@ pub(super) fn check(generation: &Generation, folder: &Path) -> Result<(), Failur
         .arg(format!("--configFile={}", config.display()))
         .env_clear()
         .output()
-        .map_err(|error| refused(format!("cannot run {}: {error}", traefik.display())))?;
+        .map_err(|error| match disk::no_program_runs() {
+            Some(Obstacle { problem, hint }) => refused(problem).hint(hint),
+            None => refused(format!("cannot run {}: {error}", traefik.display())),
+        })?;
     let stdout = String::from_utf8_lossy(&output.stdout);
     let was_read = output.status.success()
         || [

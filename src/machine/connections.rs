@@ -13,7 +13,7 @@ pub(super) fn open(pid: &str, addresses: &BTreeSet<SocketAddr>) -> Result<usize,
     let connections = sockets::open_connections()?;
     let came_in = connections
         .iter()
-        .filter(|(address, inode)| addresses.contains(address) && own.contains(inode));
+        .filter(|open| addresses.contains(&open.local) && own.contains(&open.inode));
     Ok(came_in.count())
 }
 

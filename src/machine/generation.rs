@@ -108,6 +108,13 @@ impl Generation {
         }
     }
 
+    /// Whether its Traefik obtains certificates, and reads those that it has.
+    pub(super) fn uses_acme(&self) -> bool {
+        let config = self.file(layout::TRAEFIK_YML).unwrap_or_default();
+        let mut lines = config.split(|byte| *byte == b'\n');
+        lines.any(|line| line.starts_with(b"certificatesResolvers:"))
+    }
+
     /// What its Traefik listens on; nothing where that is not known.
     pub(super) fn binds(&self) -> BTreeSet<Bind> {
         self.file(layout::BINDS)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{failed, failure, files};
+use super::{disk, failed, failure, files};
 use crate::bundle::{Failure, FailureKind};
 use crate::layout;
 
@@ -44,6 +44,7 @@ pub(super) struct Lock {
 impl Lock {
     /// Takes the lock, after waiting for it if need be, or says who holds it and since when.
     pub(super) fn take(purpose: Purpose, patience: Duration) -> Result<Self, Failure> {
+        disk::is_writable(layout::ETC)?;
         files::make_dir(Path::new(layout::ETC))?;
         let path = path();
         let cannot = |error| failed(format!("cannot lock {}: {error}", path.display()));

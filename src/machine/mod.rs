@@ -5,13 +5,16 @@
 //! hello ─► bundle ─► lock ─► preflight ─► plan ─► stage + check ─► swap ─► units ─► probe ─► report
 //! ```
 
+mod acme_storage;
 mod apply;
 mod check;
 mod connections;
 mod diff;
+mod disk;
 mod files;
 mod generation;
 mod handover;
+mod https;
 mod lock;
 mod manifest;
 mod observe;
@@ -21,6 +24,7 @@ mod probe;
 mod programs;
 mod remove;
 mod rollback;
+mod route_server;
 mod settle;
 mod sockets;
 mod standby;
@@ -29,6 +33,7 @@ mod systemd;
 mod traefik_program;
 mod transaction;
 mod workstation;
+mod x509;
 
 use std::process::ExitCode;
 use std::time::Duration;

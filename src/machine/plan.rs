@@ -135,6 +135,14 @@ pub(super) fn plan(wanted: &Generation, observed: &Observed<'_>, next: u32) -> V
     steps
 }
 
+/// Whether Traefik goes on as it runs, with the routes that it has, while these steps are done.
+pub(super) fn leaves_traefik_alone(steps: &[Step], observed: &Observed<'_>) -> bool {
+    let restart = Step::Restart {
+        unit: layout::PROXY_SERVICE.to_owned(),
+    };
+    observed.units.iter().all(|unit| unit.active) && !steps.contains(&restart)
+}
+
 fn file_steps(wanted: &Generation, current: Option<&Generation>) -> Vec<Step> {
     let mut steps = Vec::new();
     for name in wanted.names() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::lock::{self, Lock, Purpose};
 use super::plan::{self, INSTALLED, Place, UNITS};
 use super::transaction::{self, Tell};
-use super::{files, generation, observe, preflight, systemd};
+use super::{disk, files, generation, observe, preflight, systemd};
 use crate::bundle::{Failure, Message, Report, Step};
 use crate::layout;
 
@@ -32,7 +32,11 @@ pub(super) fn remove(
 ) -> Result<Report, Failure> {
     preflight::machine()?;
     let report = look(purge)?;
-    if dry_run || report.steps.is_empty() {
+    if report.steps.is_empty() {
+        return Ok(report);
+    }
+    disk::is_writable(layout::ETC)?;
+    if dry_run {
         return Ok(report);
     }
     let _lock = Lock::take(Purpose::Push, lock_wait)?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::generation::{self, Generation, Live};
 use super::manifest::Manifest;
 use super::transaction::{self, Tell, Transaction};
-use super::{apply, check, observe, plan, preflight, refused};
+use super::{apply, check, disk, observe, plan, preflight, refused};
 use crate::bundle::{Failure, Message, Report, Step};
 use crate::layout;
 
@@ -37,11 +37,16 @@ pub(super) fn roll_back(options: &Options, tell: Tell<'_>) -> Result<Report, Fai
     if to == live.number {
         return Ok(report);
     }
+    disk::is_writable(layout::ETC)?;
     let folder = generation::folder(to);
     let wanted = Generation::read(&folder)?;
     let observed = observe::observe(Some(&live))?;
-    report.steps = steps(plan::plan(&wanted, &observed, to), to);
-    report.warnings = observe::warnings(&observed);
+    // Before anything is stopped: a Traefik that cannot read its storage may not come up at all.
+    let (mending, warnings) = preflight::storage_of(&wanted)?;
+    let planned = steps(plan::plan(&wanted, &observed, to), to);
+    report.steps = mending.with_restart(planned, &observed);
+    report.warnings = warnings;
+    report.warnings.extend(observe::warnings(&observed));
     report.warnings.extend(edits(to, &wanted)?);
     // What was edited in the live generation's folder stays there; what lies in the place of a link
     // does not.
@@ -59,6 +64,7 @@ pub(super) fn roll_back(options: &Options, tell: Tell<'_>) -> Result<Report, Fai
         let hint = "run the command again to see the new plan";
         apply::is_approved(approved, &report, hint)?;
     }
+    mending.carry_out()?;
 
     let mut restart = Vec::new();
     for step in &report.steps {
@@ -77,6 +83,7 @@ pub(super) fn roll_back(options: &Options, tell: Tell<'_>) -> Result<Report, Fai
     Transaction::new(Some(live.number), to, false, &restart, &observed.units)
         .begin(&renet)?
         .carry_out(tell)?;
+    report.warnings.extend(mending.finish()?);
     report.generation = generation::live_number()?;
     Ok(report)
 }

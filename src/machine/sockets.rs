@@ -46,9 +46,20 @@ impl Listening {
     }
 }
 
-/// The open TCP connections, by the address of this machine's end and the kernel's number of it. A
-/// set, because the kernel lists a connection twice when others come and go while it is read.
-pub(super) fn open_connections() -> Result<BTreeSet<(SocketAddr, u64)>, Failure> {
+/// One end of an open TCP connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Connection {
+    /// The address of this end.
+    pub(super) local: SocketAddr,
+    /// The address of the other one.
+    pub(super) remote: SocketAddr,
+    /// The kernel's number of this end, by which its owner is found.
+    pub(super) inode: u64,
+}
+
+/// The open TCP connections, by their ends on this machine. A set, because the kernel lists a
+/// connection twice when others come and go while it is read.
+pub(super) fn open_connections() -> Result<BTreeSet<Connection>, Failure> {
     let mut found = BTreeSet::new();
     for table in ["tcp", "tcp6"] {
         found.extend(connections(&read(table)?));
@@ -99,9 +110,13 @@ fn read(table: &str) -> Result<String, Failure> {
 }
 
 /// The open connections in one of the kernel's tables.
-fn connections(table: &str) -> BTreeSet<(SocketAddr, u64)> {
+fn connections(table: &str) -> BTreeSet<Connection> {
     in_state(table, ESTABLISHED)
-        .map(|(address, _, inode)| (address, inode))
+        .map(|line| Connection {
+            local: line.local,
+            remote: line.remote,
+            inode: line.inode,
+        })
         .collect()
 }
 
@@ -109,25 +124,34 @@ fn connections(table: &str) -> BTreeSet<(SocketAddr, u64)> {
 fn sockets(table: &str, is_udp: bool) -> Vec<Listening> {
     let state = if is_udp { UNCONNECTED } else { LISTEN };
     in_state(table, state)
-        .map(|(address, user, inode)| Listening {
+        .map(|line| Listening {
             is_udp,
-            address,
-            user,
-            inode,
+            address: line.local,
+            user: line.user,
+            inode: line.inode,
         })
         .collect()
 }
 
-/// The sockets of a table that are in a state: their own address, user and number.
-fn in_state<'a>(
-    table: &'a str,
-    state: &'a str,
-) -> impl Iterator<Item = (SocketAddr, u32, u64)> + use<'a> {
+/// A line of a table.
+struct Line {
+    local: SocketAddr,
+    remote: SocketAddr,
+    user: u32,
+    inode: u64,
+}
+
+/// The sockets of a table that are in a state.
+fn in_state<'a>(table: &'a str, state: &'a str) -> impl Iterator<Item = Line> + use<'a> {
     table.lines().skip(1).filter_map(move |line| {
         let words: Vec<&str> = line.split_whitespace().collect();
         (*words.get(3)? == state).then_some(())?;
-        let user = words.get(7)?.parse().ok()?;
-        Some((address(words.get(1)?)?, user, words.get(9)?.parse().ok()?))
+        Some(Line {
+            local: address(words.get(1)?)?,
+            remote: address(words.get(2)?)?,
+            user: words.get(7)?.parse().ok()?,
+            inode: words.get(9)?.parse().ok()?,
+        })
     })
 }
 
@@ -163,8 +187,13 @@ mod tests {
     fn an_open_connection_is_found_once_however_often_it_is_listed() {
         let (open, closing) = (line("0100007F:01BB", "01"), line("0100007F:01BB", "06"));
         let found = connections(&[HEAD, &open, &closing, &open].concat());
-        let at = "127.0.0.1:443".parse().expect("an address");
-        assert_eq!(found, [(at, 12345)].into());
+        let address = |text: &str| text.parse().expect("an address");
+        let expected = Connection {
+            local: address("127.0.0.1:443"),
+            remote: address("0.0.0.0:0"),
+            inode: 12345,
+        };
+        assert_eq!(found, [expected].into());
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::failed;
-use crate::bundle::Failure;
+use super::{disk, failed, refused};
+use crate::bundle::{Failure, Obstacle};
 
 /// What systemd says of one unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,7 +80,15 @@ pub(super) fn run_apart(unit: &str, program: &Path, words: &[&str]) -> Result<()
     run.args(["--quiet", "--collect", "--no-block", "--unit", unit])
         .arg(program)
         .args(words);
-    output(&mut run).map(drop)
+    output(&mut run).map(drop).map_err(|failure| {
+        // systemd says that there is no such unit where it could not write it.
+        match disk::without_room_in_run() {
+            Some(Obstacle { problem, hint }) => {
+                refused(format!("systemd cannot start {unit}: {problem}")).hint(hint)
+            }
+            None => failure,
+        }
+    })
 }
 
 /// Runs `systemctl` with a verb and its words.
@@ -145,6 +153,16 @@ pub(super) fn journal(unit: &str) -> Vec<String> {
     output(&mut command)
         .map(|text| text.lines().map(str::to_owned).collect())
         .unwrap_or_default()
+}
+
+/// What one run of a unit logged, the latest line first; empty where that cannot be told.
+pub(super) fn journal_of_run(unit: &str, invocation: &str, lines: usize) -> String {
+    let mut command = Command::new("journalctl");
+    command
+        .args(["--no-pager", "--output=cat", "--reverse"])
+        .args(["--unit", unit, &format!("--lines={lines}")])
+        .arg(format!("_SYSTEMD_INVOCATION_ID={invocation}"));
+    output(&mut command).unwrap_or_default()
 }
 
 fn output(command: &mut Command) -> Result<String, Failure> {

@@ -141,8 +141,11 @@ pub(super) fn lock(
         return Ok(None);
     }
     let lock = Lock::take(Purpose::Push, patience)?;
-    settle(tell)?;
-    Ok(Some(lock))
+    match settle(tell) {
+        Err(failure) if is_pending() => Err(failure),
+        // What did not come up is for this change to mend.
+        Ok(_) | Err(_) => Ok(Some(lock)),
+    }
 }
 
 /// Whether there is a transaction that did not come to its end.
@@ -221,6 +224,7 @@ impl Begun {
     fn start_anew(&self, tell: Tell<'_>) -> Result<(), Failure> {
         bring_up(
             |unit, state| self.transaction.restart.get(unit) == Some(&state.invocation),
+            AtFailure::Stop,
             tell,
         )
     }
@@ -240,10 +244,17 @@ impl Begun {
                 ..failure
             },
             Err(second) => Failure {
-                message: format!(
-                    "{}; going back failed too: {}",
-                    failure.message, second.message
-                ),
+                message: match from {
+                    Some(number) if generation::live_number() == Ok(Some(number)) => format!(
+                        "{}; generation {number} is the live one again, and does not come up \
+                         either: {}",
+                        failure.message, second.message
+                    ),
+                    _ => format!(
+                        "{}; going back failed too: {}",
+                        failure.message, second.message
+                    ),
+                },
                 ..failure
             },
         }
@@ -253,7 +264,7 @@ impl Begun {
         // Without it, on a full disk, whoever found us killed would try the new generation again.
         let _ = files::write(Path::new(BACK), b"", 0o600);
         let Transaction { from, .. } = self.transaction;
-        match from {
+        let came_up = match from {
             Some(number) => {
                 if generation::live_number()? != Some(number) {
                     files::rename(Path::new(FORMER), Path::new(layout::CURRENT))?;
@@ -263,12 +274,19 @@ impl Begun {
                         let before = self.transaction.restart.get(unit);
                         before.is_some_and(|before| *before != state.invocation)
                     },
+                    AtFailure::GoOn,
                     &mut |_| {},
-                )?;
+                )
             }
-            None => clear()?,
-        }
-        self.end(from)
+            None => {
+                clear()?;
+                Ok(())
+            }
+        };
+        // It is over even where the former generation does not come up: nothing else can be gone back
+        // to, systemd goes on starting it, and a push that could mend it must not be kept from that.
+        self.end(from)?;
+        came_up
     }
 
     /// Takes the mark away. From here on a generation runs for good.
@@ -290,9 +308,22 @@ impl Begun {
     }
 }
 
+/// What becomes of the other units where one does not come up.
+#[derive(Clone, Copy, Debug)]
+enum AtFailure {
+    /// They stay as they are: all go back.
+    Stop,
+    /// They are brought up: there is nothing else to go back to.
+    GoOn,
+}
+
 /// Has systemd read the live generation's units, starts those that do not run and those that
 /// `is_due` names, and waits until everything answers.
-fn bring_up(is_due: impl Fn(&str, &UnitState) -> bool, tell: Tell<'_>) -> Result<(), Failure> {
+fn bring_up(
+    is_due: impl Fn(&str, &UnitState) -> bool,
+    at_failure: AtFailure,
+    tell: Tell<'_>,
+) -> Result<(), Failure> {
     systemd::systemctl(&["daemon-reload"])?;
     let users = Path::new(layout::SYSUSERS_DIR).join("rediacc.conf");
     systemd::make_users(&users)?;
@@ -307,16 +338,24 @@ fn bring_up(is_due: impl Fn(&str, &UnitState) -> bool, tell: Tell<'_>) -> Result
         }
     }
     let states = systemd::states(UNITS)?;
+    let mut came_up = Ok(());
     for (unit, state) in UNITS.into_iter().zip(&states) {
         let unit = unit.to_owned();
-        if is_due(&unit, state) && state.active {
+        let started = if is_due(&unit, state) && state.active {
             tell(&Message::Doing(Step::Restart { unit: unit.clone() }));
-            restart(&unit)?;
+            restart(&unit)
         } else if !state.active {
             tell(&Message::Doing(Step::Start { unit: unit.clone() }));
-            systemd::start("start", &unit)?;
+            systemd::start("start", &unit)
+        } else {
+            Ok(())
+        };
+        match at_failure {
+            AtFailure::Stop => started?,
+            AtFailure::GoOn => came_up = came_up.and(started),
         }
     }
+    came_up?;
     tell(&Message::Doing(Step::Probe));
     probe::wait()
 }
@@ -334,7 +373,8 @@ fn restart(unit: &str) -> Result<(), Failure> {
 
 /// Starts units of the live generation anew, without a swap: their files had been replaced.
 pub(super) fn start_again(units: &[String], tell: Tell<'_>) -> Result<(), Failure> {
-    bring_up(|unit, _| units.iter().any(|name| name == unit), tell)
+    let is_due = |unit: &str, _: &UnitState| units.iter().any(|name| name == unit);
+    bring_up(is_due, AtFailure::Stop, tell)
 }
 
 /// Makes the machine what it was before its first push: nothing of ours runs or starts at boot.

@@ -25,7 +25,7 @@ use link::{Broken, Ended, Link};
 
 pub use error::{ConnectCause, KeyProblem, LoginProblem, Proxy, RemoteError};
 pub use host_keys::{ScanError, scan as scan_host_keys};
-pub use way::{WayError, login_user};
+pub use way::{WayError, login_port, login_user};
 
 /// A machine that can be given work.
 #[derive(Debug)]

@@ -103,6 +103,23 @@ pub fn login_user(reach: &Reach) -> Option<String> {
     }
 }
 
+/// The port of a machine's own SSH server, behind whatever hosts lie in between: what the context
+/// says, or else the configuration of `ssh`. None where nothing goes over SSH.
+pub fn login_port(reach: &Reach) -> Option<u16> {
+    match reach {
+        Reach::Local => None,
+        Reach::Ssh { port, .. }
+        | Reach::SshConfig {
+            port: Some(port), ..
+        } => Some(*port),
+        Reach::SshConfig { port: None, .. } => {
+            let way = Way::of(reach).ok();
+            let port = way.and_then(|way| way.port.parse().ok());
+            Some(port.unwrap_or(Reach::SSH_PORT))
+        }
+    }
+}
+
 /// Why it cannot be said how `ssh` would connect.
 #[derive(Debug, thiserror::Error)]
 pub enum WayError {

@@ -2,12 +2,14 @@
 //! machines.
 
 mod architecture;
+mod certificates;
 mod cli;
 mod context;
 mod context_infra;
 mod daemons_end_to_end;
 mod end_to_end;
 mod fleet;
+mod hostile_places;
 mod load;
 mod logins;
 mod output;

@@ -102,7 +102,7 @@ fn everything_in_the_way_is_said_at_once(rdc: &Rdc, machine: &TestMachine) {
             ),
             (
                 format!("tcp-2525 ({}:2525) is in use: socat (", machine.env("ADDR")),
-                "`systemctl disable --now mail`",
+                "`systemctl status mail`",
             ),
             (
                 format!(", container {}) listens on", &container[..12]),

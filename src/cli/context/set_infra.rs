@@ -6,8 +6,9 @@
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::prompt;
 use crate::cli::session::Session;
-use crate::context::Infra;
-use crate::context::value::MachineName;
+use crate::context::value::{MachineName, PortList};
+use crate::context::{Infra, Reach};
+use crate::remote::login_port;
 
 use super::infra_options::Given;
 use super::infra_table::infra_table;
@@ -26,7 +27,8 @@ impl SetInfra {
     pub(crate) fn run(self, session: &Session) -> Result<Exit, Failure> {
         let Self { machine, mut given } = self;
         let context = session.load()?;
-        let stored = context.machine(&machine)?.infra.clone();
+        let declared = context.machine(&machine)?;
+        let stored = declared.infra.clone();
         let asked = given.is_empty();
         if asked {
             if !prompt::can_ask(session) {
@@ -45,6 +47,9 @@ impl SetInfra {
         }
         let open_argument = !asked && given.holds_literal_token();
         let change = given.check(session)?;
+        if let Some(ports) = &change.tcp_ports {
+            leave_the_way_in(&machine, &declared.reach, ports)?;
+        }
         let infra = session.edit(|context| {
             let machine = context.machine_mut(&machine)?;
             let infra = machine.infra.get_or_insert_default();
@@ -64,6 +69,22 @@ impl SetInfra {
             .result(&answer, || infra_table(&session.output, &machine, &infra));
         session.output.note(&next(&machine, &infra));
         Ok(Exit::Done)
+    }
+}
+
+/// Refuses the port by which the machine is logged in to: Traefik cannot have it beside the SSH
+/// server, and whoever made room for it there would be locked out.
+fn leave_the_way_in(machine: &MachineName, reach: &Reach, ports: &PortList) -> Result<(), Failure> {
+    match login_port(reach) {
+        Some(port) if ports.iter().any(|listed| listed == port) => Err(Failure::new(
+            Exit::Invalid,
+            format!("--tcp-ports: port {port} is the one by which SSH logs in to {machine}"),
+        )
+        .hint(format!(
+            "give the list without {port}; to have Traefik serve that port, have SSH log in at another \
+             one first"
+        ))),
+        _ => Ok(()),
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs;
 
 use crate::machine::sockets;
 
-/// Programs that serve the web in Traefik's place.
+/// Programs that serve the web in Traefik's place, and nothing else: they may be stopped for it.
 const PROXIES: [&str; 10] = [
     "apache2",
     "caddy",
@@ -51,7 +51,8 @@ impl Holder {
         PROXIES.contains(&self.name.as_str())
     }
 
-    /// What ends it, or shows what does.
+    /// What makes its port free, where that costs nobody anything but the web; of anything else, which
+    /// may be a database or a way into the machine, only what shows more of it.
     pub(super) fn remedy(&self, port: u16) -> String {
         let Self {
             process,
@@ -61,18 +62,34 @@ impl Holder {
         match home {
             _ if name == "docker-proxy" => format!(
                 "`docker ps --filter publish={port}` on the machine shows the container that \
-                 publishes port {port}: stop it"
+                 publishes port {port}: have it publish another one, or stop it"
             ),
             _ if *process == 1 => format!(
-                "`systemctl list-sockets` on the machine shows the socket unit of port {port}: \
-                 `systemctl disable --now UNIT.socket` closes it"
+                "`systemctl list-sockets` on the machine shows the socket unit of port {port}"
             ),
-            Home::Service(unit) => {
+            Home::Service(unit) if self.is_proxy() => {
                 let unit = unit.strip_suffix(".service").unwrap_or(unit);
                 format!("`systemctl disable --now {unit}` on the machine ends it")
             }
+            Home::Service(unit) => {
+                let unit = unit.strip_suffix(".service").unwrap_or(unit);
+                format!("`systemctl status {unit}` on the machine shows what it is")
+            }
             Home::Container(id) => format!("`docker stop {id}` on the machine ends it"),
-            Home::Nowhere => format!("`kill {process}` on the machine ends it"),
+            Home::Nowhere => {
+                format!("`ps -fp {process}` on the machine shows what it is")
+            }
+        }
+    }
+
+    /// A process, as it is now.
+    pub(super) fn of(process: u32) -> Self {
+        let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
+        Self {
+            process,
+            name: read("comm")
+                .map_or_else(|_| "a program".to_owned(), |name| name.trim().to_owned()),
+            home: read("cgroup").map_or(Home::Nowhere, |cgroups| home(&cgroups)),
         }
     }
 }
@@ -104,7 +121,7 @@ pub(super) fn holders(inodes: &BTreeSet<u64>) -> BTreeMap<u64, Holder> {
     }
     owners
         .into_iter()
-        .map(|(inode, process)| (inode, holder(process)))
+        .map(|(inode, process)| (inode, Holder::of(process)))
         .collect()
 }
 
@@ -114,15 +131,6 @@ fn processes() -> BTreeSet<u32> {
     entries
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
         .collect()
-}
-
-fn holder(process: u32) -> Holder {
-    let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
-    Holder {
-        process,
-        name: read("comm").map_or_else(|_| "a program".to_owned(), |name| name.trim().to_owned()),
-        home: read("cgroup").map_or(Home::Nowhere, |cgroups| home(&cgroups)),
-    }
 }
 
 /// What a process belongs to, by its control groups: `0::/system.slice/nginx.service`, or, in the
@@ -203,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_holder_reads_with_its_unit_and_what_ends_it() {
+    fn a_holder_reads_with_its_unit_and_with_what_may_be_done_about_it() {
         let holder = |process, name: &str, home| Holder {
             process,
             name: name.to_owned(),
@@ -234,7 +242,22 @@ mod tests {
             (
                 holder(77, "nc", Home::Nowhere),
                 "nc (process 77)",
-                "`kill 77`",
+                "`ps -fp 77`",
+            ),
+            (
+                holder(812, "postgres", service("postgresql@15-main.service")),
+                "postgres (process 812, postgresql@15-main.service)",
+                "`systemctl status postgresql@15-main`",
+            ),
+            (
+                holder(812, "sshd", service("ssh.service")),
+                "sshd (process 812, ssh.service)",
+                "`systemctl status ssh`",
+            ),
+            (
+                holder(77, "nginx", Home::Nowhere),
+                "nginx (process 77)",
+                "`ps -fp 77`",
             ),
         ] {
             assert_eq!(holder.to_string(), text);

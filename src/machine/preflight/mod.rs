@@ -4,29 +4,29 @@
 //! ```text
 //! addresses ─► ports ─► binds        what Traefik will listen on
 //! clock, disk, systemd               what a push and its services need
-//! acme_storage                       what is mended on the way
+//! acme_storage                       what is mended and imported on the way
 //! ```
 
 mod acme_storage;
 mod addresses;
 mod clock;
-mod disk;
 mod findings;
 mod holder;
 mod ports;
+mod way_in;
 
 use std::collections::BTreeSet;
 use std::fs;
 
 use super::generation::Generation;
 use super::plan::{self, Observed};
-use super::{Ending, failed, refused, systemd};
-use crate::bundle::{Bind, Bundle, Failure, Step};
+use super::{Ending, disk, failed, refused, systemd};
+use crate::bundle::{Bind, Bundle, Failure, Obstacle, Step};
 use crate::layout;
 
 pub(super) use clock::Clock;
 
-use acme_storage::Mend;
+pub(super) use acme_storage::Mending;
 use findings::Findings;
 
 /// The first systemd that hands a service the token as a credential. An older one ignores the
@@ -40,17 +40,18 @@ pub(super) struct Examined {
     pub(super) binds: BTreeSet<Bind>,
     /// What the operator should know although a push will work.
     pub(super) warnings: Vec<String>,
-    mend: Option<Mend>,
+    /// What is done to Traefik's storage on the way.
+    pub(super) mending: Mending,
 }
 
-impl Examined {
+impl Mending {
     /// The steps of a plan, with what it takes until Traefik knows that its storage was mended:
-    /// it looks at the mode and the owner at its start only.
-    pub(super) fn with_mending(&self, mut steps: Vec<Step>, observed: &Observed<'_>) -> Vec<Step> {
+    /// it looks at it at its start only.
+    pub(super) fn with_restart(&self, mut steps: Vec<Step>, observed: &Observed<'_>) -> Vec<Step> {
         let unit = layout::PROXY_SERVICE.to_owned();
         let restart = Step::Restart { unit };
         let is_running = is_active(observed, layout::PROXY_SERVICE);
-        if self.mend.is_none() || !is_running || steps.contains(&restart) {
+        if self.is_empty() || !is_running || steps.contains(&restart) {
             return steps;
         }
         let is_probed = steps.last() == Some(&Step::Probe);
@@ -58,14 +59,9 @@ impl Examined {
         steps.extend([restart, Step::Probe]);
         steps
     }
-
-    /// Mends what the push was found to be able to mend.
-    pub(super) fn mend(&self) -> Result<(), Failure> {
-        self.mend.as_ref().map_or(Ok(()), Mend::carry_out)
-    }
 }
 
-/// Checks what it takes to look at anything at all: root, systemd, and a place to write to.
+/// Checks what it takes to look at anything at all: root, and systemd.
 pub(super) fn machine() -> Result<(), Failure> {
     if !rustix::process::geteuid().is_root() {
         return Err(refused("`renet infra` must run as root"));
@@ -74,7 +70,18 @@ pub(super) fn machine() -> Result<(), Failure> {
         return Err(refused("this machine is not run by systemd")
             .hint("Traefik and the route server run as systemd units: use a machine that has it"));
     }
-    disk::is_writable(layout::ETC)
+    Ok(())
+}
+
+/// Looks at Traefik's storage for a generation that is there already; the warnings are about what
+/// will be mended.
+pub(super) fn storage_of(generation: &Generation) -> Result<(Mending, Vec<String>), Failure> {
+    if !generation.uses_acme() {
+        return Ok((Mending::default(), Vec::new()));
+    }
+    let mut findings = Findings::default();
+    let mending = acme_storage::examine(proxy_user()?, &mut findings)?;
+    Ok((mending, findings.warnings_or_refusal()?))
 }
 
 /// Looks for everything that would make a push fail, and settles what Traefik will listen on. What
@@ -106,11 +113,13 @@ pub(super) fn examine(
     if let Some(clock) = clock {
         clock.examine(uses_acme, &mut findings);
     }
-    disk::examine(bundle, &mut findings)?;
-    let mend = if uses_acme {
+    for Obstacle { problem, hint } in disk::obstacles_to(bundle)? {
+        findings.problem(problem, hint);
+    }
+    let mending = if uses_acme {
         acme_storage::examine(user, &mut findings)?
     } else {
-        None
+        Mending::default()
     };
     if let Some(Ending::Failed(failure)) = traefik {
         findings.failure(failure);
@@ -119,7 +128,7 @@ pub(super) fn examine(
     Ok(Examined {
         binds,
         warnings,
-        mend,
+        mending,
     })
 }
 

@@ -8,12 +8,13 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 
 use super::findings::Findings;
 use super::holder::{Holder, Home, holders};
+use super::way_in::WayIn;
 use crate::bundle::{Bind, Failure};
 use crate::context::Infra;
 use crate::layout;
 use crate::machine::sockets::{self, Listening};
 use crate::render::is_preconfigured;
-use crate::traefik::entrypoint::Listener;
+use crate::traefik::entrypoint::{Entrypoint, Listener};
 
 /// The services of ours: what they have is not taken. Of the second one there is a moment in each
 /// change from one Traefik to another.
@@ -70,8 +71,9 @@ pub(super) fn examine(
         .collect();
     let inodes = blockers.iter().flat_map(|(_, sockets)| sockets);
     let holders = holders(&inodes.map(|socket| socket.inode).collect());
+    let way_in = WayIn::find()?;
     for (wanted, sockets) in blockers {
-        let Some(bind) = judge(infra, wanted, &sockets, &holders, findings) else {
+        let Some(bind) = judge(infra, wanted, &sockets, &holders, &way_in, findings) else {
             continue;
         };
         binds.remove(&bind);
@@ -170,6 +172,7 @@ fn judge(
     wanted: Wanted,
     sockets: &[Listening],
     holders: &BTreeMap<u64, Holder>,
+    way_in: &WayIn,
     findings: &mut Findings,
 ) -> Option<Bind> {
     let holder = sockets.iter().find_map(|socket| holders.get(&socket.inode));
@@ -189,9 +192,21 @@ fn judge(
         findings.warning(format!("{bind} is left out: {who} listens on {place}"));
         return Some(bind);
     }
+    let tcp_port = (!wanted.is_udp()).then_some(place.port());
+    let is_way_in = way_in.is_through(tcp_port, holder);
+    let through = if is_way_in {
+        ", and you are in this machine through it"
+    } else {
+        ""
+    };
+    let remedy = if is_way_in {
+        stay_in(wanted)
+    } else {
+        hint(wanted, holder)
+    };
     findings.problem(
-        format!("{wanted} is in use: {who} listens on {place}"),
-        hint(wanted, holder),
+        format!("{wanted} is in use: {who} listens on {place}{through}"),
+        remedy,
     );
     None
 }
@@ -201,6 +216,29 @@ fn is_ours(holder: &Holder) -> bool {
         Home::Service(unit) => OURS.contains(&unit.as_str()),
         Home::Container(_) | Home::Nowhere => false,
     }
+}
+
+/// What to do about a port by which whoever pushes came in: nothing that ends what listens there.
+fn stay_in(wanted: Wanted) -> String {
+    let port = wanted.at().port();
+    match wanted {
+        Wanted::Entrypoint(bind) if !wanted.is_web() => leave_out(bind),
+        Wanted::Entrypoint(_) => format!(
+            "Traefik needs ports 80 and 443 for itself: have people log in at another port than \
+             {port}, and log in there before you push, or give Traefik another address by \
+             `rdc context set-infra MACHINE --bind-ipv4`"
+        ),
+        Wanted::RouteServer | Wanted::Ping => {
+            format!("nothing else can have port {port}: have people log in at another one")
+        }
+    }
+}
+
+fn leave_out(bind: Bind) -> String {
+    let Entrypoint { listener, .. } = bind.entrypoint;
+    let protocol = if listener.is_udp() { "udp" } else { "tcp" };
+    let port = listener.port();
+    format!("leave port {port} out of `rdc context set-infra MACHINE --{protocol}-ports`")
 }
 
 fn hint(wanted: Wanted, holder: Option<&Holder>) -> String {
@@ -213,17 +251,7 @@ fn hint(wanted: Wanted, holder: Option<&Holder>) -> String {
         Wanted::Entrypoint(_) if wanted.is_web() => {
             format!("Traefik needs ports 80 and 443 for itself: {remedy}")
         }
-        Wanted::Entrypoint(bind) => {
-            let protocol = if bind.entrypoint.listener.is_udp() {
-                "udp"
-            } else {
-                "tcp"
-            };
-            format!(
-                "{remedy}; or leave port {port} out of `rdc context set-infra MACHINE \
-                 --{protocol}-ports`"
-            )
-        }
+        Wanted::Entrypoint(bind) => format!("{remedy}; or {}", leave_out(bind)),
         Wanted::RouteServer | Wanted::Ping => {
             format!("nothing else can have port {port}: {remedy}")
         }
@@ -306,7 +334,8 @@ mod tests {
         ] {
             let mut findings = Findings::default();
             let sockets = [socket(place, 7)];
-            let answer = judge(&infra(), wanted, &sockets, &holders, &mut findings);
+            let way_in = WayIn::default();
+            let answer = judge(&infra(), wanted, &sockets, &holders, &way_in, &mut findings);
             assert_eq!(answer.is_some(), left_out, "{wanted}");
             let said = match findings.warnings_or_refusal() {
                 Ok(warnings) => warnings.join("\n"),
@@ -326,7 +355,8 @@ mod tests {
             let holders = held_by("traefik", Home::Service(unit.to_owned()));
             let web = Wanted::Entrypoint(bind("web", "10.0.0.5"));
             let sockets = [socket("10.0.0.5:80", 7)];
-            let left_out = judge(&infra(), web, &sockets, &holders, &mut findings);
+            let way_in = WayIn::default();
+            let left_out = judge(&infra(), web, &sockets, &holders, &way_in, &mut findings);
             assert_eq!(left_out, None, "{unit}");
             let warnings = findings.warnings_or_refusal().expect("no refusal");
             assert_eq!(warnings, Vec::<String>::new(), "{unit}");

@@ -1,83 +1,42 @@
-//! The certificates in Traefik's storage: whose they are and until when. The private keys beside
-//! them are not even read. Pure.
+//! The certificates in Traefik's storage: whose they are and until when. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, SystemTime};
+use std::collections::BTreeSet;
+use std::time::SystemTime;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
-use x509_parser::prelude::{GeneralName, X509Certificate, X509Name, parse_x509_pem};
-
-use super::super::failed;
+use super::super::acme_storage::{Storage, Stored};
+use super::super::x509::{covers, moment, seconds};
 use super::rfc3339;
-use crate::bundle::{Certificate, CertificateContent, Failure, Part};
+use crate::bundle::{Certificate, CertificateContent, Part};
 
 const DAY_S: i64 = 86_400;
-/// The last second that four digits of a year can tell.
-const LAST_S: i64 = 253_402_300_799;
 
-/// What Traefik keeps of one certificate resolver. The account and the keys have no field here.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Resolver {
-    certificates: Option<Vec<Stored>>,
-}
-
-#[derive(Deserialize)]
-struct Stored {
-    domain: Domain,
-    /// The chain in PEM, in base64.
-    certificate: String,
-}
-
-#[derive(Deserialize)]
-struct Domain {
-    main: String,
-}
-
-/// The certificates in `acme.json`, those that end first at the head. `routes` are the names that
+/// The certificates in the storage, those that end first at the head. `routes` are the names that
 /// the routes of containers ask for, where they are known.
 pub(super) fn certificates(
-    json: &[u8],
+    storage: &Storage,
     routes: Option<&BTreeSet<String>>,
     now: SystemTime,
-) -> Result<Vec<Certificate>, Failure> {
-    if json.is_empty() {
-        // Traefik makes the file before it has anything for it.
-        return Ok(Vec::new());
-    }
-    // The error's text is left out: it could quote a key.
-    let resolvers: BTreeMap<String, Resolver> = serde_json::from_slice(json).map_err(|error| {
-        failed(format!(
-            "Traefik's storage of certificates cannot be read (line {}, column {})",
-            error.line(),
-            error.column()
-        ))
-    })?;
+) -> Vec<Certificate> {
     let now = seconds(now);
-    let mut certificates: Vec<Certificate> = resolvers
-        .into_iter()
-        .flat_map(|(name, resolver)| {
-            let stored = resolver.certificates.unwrap_or_default().into_iter();
-            stored.map(move |stored| certificate(&name, stored, routes, now))
-        })
+    let mut certificates: Vec<Certificate> = storage
+        .certificates()
+        .map(|(resolver, stored)| certificate(resolver, stored, routes, now))
         .collect();
     certificates.sort_by_key(|certificate| {
         let days = certificate.content.known().map(|content| content.days_left);
         (days, certificate.main.clone())
     });
-    Ok(certificates)
+    certificates
 }
 
 fn certificate(
     resolver: &str,
-    stored: Stored,
+    stored: &Stored,
     routes: Option<&BTreeSet<String>>,
     now: i64,
 ) -> Certificate {
-    let main = stored.domain.main;
-    let content = match content(&stored.certificate, now) {
+    let main = stored.main.clone();
+    let content = match content(stored, now) {
         Ok(content) => Part::Known(content),
         Err(error) => Part::Unknown { error },
     };
@@ -95,116 +54,53 @@ fn certificate(
     }
 }
 
-fn content(base64: &str, now: i64) -> Result<CertificateContent, String> {
-    let pem = STANDARD
-        .decode(base64)
-        .map_err(|error| format!("it is not in base64: {error}"))?;
-    // The chain begins with the certificate itself.
-    let (_, pem) = parse_x509_pem(&pem).map_err(|error| format!("it is no PEM: {error}"))?;
-    let certificate = pem
-        .parse_x509()
-        .map_err(|error| format!("it is no certificate: {error}"))?;
-    let validity = certificate.validity();
-    let not_before = validity.not_before.timestamp();
-    let not_after = validity.not_after.timestamp();
+fn content(stored: &Stored, now: i64) -> Result<CertificateContent, String> {
+    let leaf = stored.leaf()?;
     Ok(CertificateContent {
-        names: names(&certificate),
-        issuer: issuer(certificate.issuer()),
-        not_before: rfc3339(moment(not_before)),
-        not_after: rfc3339(moment(not_after)),
-        lifetime_days: (not_after - not_before).div_euclid(DAY_S),
-        days_left: (not_after - now).div_euclid(DAY_S),
+        not_before: rfc3339(moment(leaf.not_before)),
+        not_after: rfc3339(moment(leaf.not_after)),
+        lifetime_days: (leaf.not_after - leaf.not_before).div_euclid(DAY_S),
+        days_left: (leaf.not_after - now).div_euclid(DAY_S),
+        names: leaf.names,
+        issuer: leaf.issuer,
     })
-}
-
-fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
-    let alternatives = certificate.subject_alternative_name().ok().flatten();
-    let names = alternatives
-        .iter()
-        .flat_map(|extension| &extension.value.general_names);
-    names
-        .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
-            _ => None,
-        })
-        .collect()
-}
-
-/// `Let's Encrypt R11`; what is missing is left out.
-fn issuer(name: &X509Name<'_>) -> String {
-    let organisation = name.iter_organization().next();
-    let common_name = name.iter_common_name().next();
-    let words: Vec<&str> = organisation
-        .into_iter()
-        .chain(common_name)
-        .filter_map(|attribute| attribute.as_str().ok())
-        .collect();
-    words.join(" ")
-}
-
-/// Whether a name of a certificate stands for a host: the same, or `*` for its first label.
-fn covers(name: &str, host: &str) -> bool {
-    let (name, host) = (name.to_ascii_lowercase(), host.to_ascii_lowercase());
-    match name.strip_prefix("*.") {
-        Some(parent) => host.split_once('.').is_some_and(|(_, rest)| rest == parent),
-        None => name == host,
-    }
-}
-
-fn seconds(moment: SystemTime) -> i64 {
-    let since = moment.duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs().try_into().unwrap_or(LAST_S))
-}
-
-fn moment(seconds: i64) -> SystemTime {
-    let seconds = seconds.clamp(0, LAST_S).unsigned_abs();
-    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// For app.example.test and *.wild.example.test, from 2026-01-01 to 2026-04-01, issued by
-    /// `O = Test Authority, CN = R1`.
-    const PEM: &str = "\
------BEGIN CERTIFICATE-----\n\
-MIIBYzCCAQqgAwIBAgIBATAKBggqhkjOPQQDAjAmMRcwFQYDVQQKDA5UZXN0IEF1\n\
-dGhvcml0eTELMAkGA1UEAwwCUjEwHhcNMjYwMTAxMDAwMDAwWhcNMjYwNDAxMDAw\n\
-MDAwWjAbMRkwFwYDVQQDDBBhcHAuZXhhbXBsZS50ZXN0MFkwEwYHKoZIzj0CAQYI\n\
-KoZIzj0DAQcDQgAEfx38lNA/4UjXqH+GXzcfTXYHXS/O8idMckJzYamXGt7P3z/2\n\
-LmBl18ZyOmW2EQD7Fb3brECsvmFi1Ke77umBhqM0MDIwMAYDVR0RBCkwJ4IQYXBw\n\
-LmV4YW1wbGUudGVzdIITKi53aWxkLmV4YW1wbGUudGVzdDAKBggqhkjOPQQDAgNH\n\
-ADBEAiAIDAOTiesi5EQUCCh177D9rEoRCuqml+1MX9ytuvF8ZQIgJTmVtYDRQMM0\n\
-8WJ1umLykf9B5wuTCdhKqS3yu/MrXaw=\n\
------END CERTIFICATE-----\n\
-";
+    use std::time::Duration;
 
-    const APRIL_S: u64 = 1_775_001_600;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    use super::super::super::x509::samples::{END_S, PEM};
 
     fn storage(certificate: &str) -> String {
         let certificate = STANDARD.encode(certificate);
         format!(
             r#"{{"letsencrypt": {{
-                "Account": {{"Email": "admin@example.test", "PrivateKey": "s3cret"}},
+                "Account": {{"Email": "admin@example.test", "PrivateKey": "c2VjcmV0"}},
                 "Certificates": [{{
                     "domain": {{"main": "app.example.test", "sans": ["x"]}},
-                    "certificate": "{certificate}", "key": "s3cret", "Store": "default"
+                    "certificate": "{certificate}", "key": "c2VjcmV0", "Store": "default"
                 }}]
             }}}}"#
         )
     }
 
-    fn read(json: &str, routes: Option<&[&str]>, now_s: u64) -> Result<Vec<Certificate>, String> {
+    fn read(json: &str, routes: Option<&[&str]>, now_s: u64) -> Vec<Certificate> {
         let routes: Option<BTreeSet<String>> =
             routes.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now_s);
-        certificates(json.as_bytes(), routes.as_ref(), now).map_err(|failure| failure.message)
+        let storage = Storage::parse(json.as_bytes()).expect("a storage");
+        certificates(&storage, routes.as_ref(), now)
     }
 
     #[test]
     fn a_certificate_tells_whose_it_is_by_whom_and_until_when() {
-        let found = read(&storage(PEM), None, APRIL_S - 86_400 * 10).expect("certificates");
+        let found = read(&storage(PEM), None, END_S - 86_400 * 10);
         let expected = Certificate {
             resolver: "letsencrypt".to_owned(),
             main: "app.example.test".to_owned(),
@@ -224,12 +120,12 @@ ADBEAiAIDAOTiesi5EQUCCh177D9rEoRCuqml+1MX9ytuvF8ZQIgJTmVtYDRQMM0\n\
     #[test]
     fn only_whole_days_are_left() {
         for (now_s, expected) in [
-            (APRIL_S - 86_400, 1),
-            (APRIL_S - 86_399, 0),
-            (APRIL_S, 0),
-            (APRIL_S + 1, -1),
+            (END_S - 86_400, 1),
+            (END_S - 86_399, 0),
+            (END_S, 0),
+            (END_S + 1, -1),
         ] {
-            let found = read(&storage(PEM), None, now_s).expect("certificates");
+            let found = read(&storage(PEM), None, now_s);
             let content = found[0].content.known().expect("a certificate");
             assert_eq!(content.days_left, expected, "at {now_s}");
         }
@@ -244,7 +140,7 @@ ADBEAiAIDAOTiesi5EQUCCh177D9rEoRCuqml+1MX9ytuvF8ZQIgJTmVtYDRQMM0\n\
             ("wild.example.test", false),
             ("example.test", false),
         ] {
-            let found = read(&storage(PEM), Some(&[host]), APRIL_S).expect("certificates");
+            let found = read(&storage(PEM), Some(&[host]), END_S);
             assert_eq!(found[0].routed, Some(expected), "{host}");
         }
     }
@@ -256,24 +152,14 @@ ADBEAiAIDAOTiesi5EQUCCh177D9rEoRCuqml+1MX9ytuvF8ZQIgJTmVtYDRQMM0\n\
             "{}",
             r#"{"letsencrypt": {"Account": null, "Certificates": null}}"#,
         ] {
-            assert_eq!(read(json, None, APRIL_S), Ok(Vec::new()), "{json}");
+            assert_eq!(read(json, None, END_S), Vec::new(), "{json}");
         }
     }
 
     #[test]
-    fn what_cannot_be_read_is_said_without_quoting_it() {
-        for json in [
-            "{",
-            r#"{"letsencrypt": "s3cret"}"#,
-            r#"{"letsencrypt": {"Certificates": "s3cret"}}"#,
-        ] {
-            let error = read(json, None, APRIL_S).expect_err("an error");
-            assert!(error.contains("cannot be read (line 1"), "{error}");
-            assert!(!error.contains("s3cret"), "{error}");
-        }
-        let truncated = &PEM[..200];
-        for certificate in ["", "text", truncated] {
-            let found = read(&storage(certificate), None, APRIL_S).expect("the others");
+    fn a_certificate_that_cannot_be_read_is_told_beside_the_others() {
+        for certificate in ["text", &PEM[..200]] {
+            let found = read(&storage(certificate), None, END_S);
             assert_eq!(found[0].main, "app.example.test");
             assert_eq!(found[0].content.known(), None, "{certificate}");
         }

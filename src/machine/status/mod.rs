@@ -2,7 +2,6 @@
 //! seen is told with its reason, beside what can.
 
 mod certificates;
-mod route_server;
 mod units;
 
 use std::collections::BTreeSet;
@@ -13,8 +12,11 @@ use std::time::SystemTime;
 
 use super::generation::{self, Live};
 use super::plan::{self, Place};
-use super::{failed, files, observe, preflight, sockets, transaction};
-use crate::bundle::{Certificate, Failure, Installed, Kept, Listening, Part, Status};
+use super::route_server::Routes;
+use super::{
+    acme_storage, disk, failed, https, observe, preflight, route_server, sockets, transaction,
+};
+use crate::bundle::{Certificate, Failure, Https, Installed, Kept, Listening, Part, Status};
 use crate::layout;
 
 /// Looks at everything once.
@@ -22,7 +24,10 @@ pub(super) fn status() -> Result<Status, Failure> {
     preflight::machine()?;
     let live = generation::live();
     let known = live.as_ref().ok().and_then(Option::as_ref);
-    let routes = route_server::routed_names().ok();
+    let routes = route_server::routes();
+    let names = routes.as_ref().ok().map(Routes::names);
+    // Before the rest: it may wait for a certificate that is on its way, which is stored then.
+    let https = part(routes.map(|routes| https(&routes, known)));
     Ok(Status {
         generation: part(generation::live_number()),
         kept: part(kept()),
@@ -33,7 +38,9 @@ pub(super) fn status() -> Result<Status, Failure> {
         units: part(units::units()),
         entrypoints: part(entrypoints(known)),
         route_server: part(route_server::ask()),
-        certificates: part(certificates(routes.as_ref())),
+        certificates: part(certificates(names.as_ref())),
+        https,
+        obstacles: part(disk::obstacles()),
     })
 }
 
@@ -123,9 +130,31 @@ fn entrypoints(live: Option<&Live>) -> Result<Vec<Listening>, Failure> {
 }
 
 fn certificates(routes: Option<&BTreeSet<String>>) -> Result<Vec<Certificate>, Failure> {
-    match files::read(Path::new(layout::ACME_STORAGE))? {
-        Some(json) => certificates::certificates(&json, routes, SystemTime::now()),
-        None => Ok(Vec::new()),
+    let Some(opened) = acme_storage::open(layout::ACME_STORAGE)? else {
+        return Ok(Vec::new());
+    };
+    let cannot = |why| {
+        failed(format!(
+            "Traefik's storage of certificates cannot be read: {why}"
+        ))
+    };
+    if !opened.is_file() {
+        return Err(cannot(format!("{} is not a file", layout::ACME_STORAGE)));
+    }
+    let storage = opened
+        .storage(layout::ACME_STORAGE)?
+        .map_err(|unusable| cannot(format!("{} {unusable}", layout::ACME_STORAGE)))?;
+    Ok(certificates::certificates(
+        &storage,
+        routes,
+        SystemTime::now(),
+    ))
+}
+
+fn https(routes: &Routes, live: Option<&Live>) -> Https {
+    match live {
+        Some(live) => https::look(&routes.secure_names(), &live.generation),
+        None => Https::default(),
     }
 }
 

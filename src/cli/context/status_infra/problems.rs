@@ -1,9 +1,12 @@
 //! What is not as it should be on a machine, and the command that mends it. Pure.
 
+mod uncertified;
+
 use serde::Serialize;
 
 use crate::bundle::{
-    Certificate, CertificateContent, Daemon, Installed, Listening, Part, Status, Unfinished, Unit,
+    Certificate, CertificateContent, Daemon, Https, Installed, Listening, Obstacle, Part, Served,
+    Status, Unfinished, Unit,
 };
 use crate::context::value::MachineName;
 use crate::layout;
@@ -51,6 +54,8 @@ pub(super) fn problems(status: &Status, name: &MachineName) -> Vec<Problem> {
         entrypoints,
         route_server,
         certificates,
+        https,
+        obstacles,
     } = status;
     let is_running = |unit: &str| {
         let units = units.known().into_iter().flatten();
@@ -89,8 +94,19 @@ pub(super) fn problems(status: &Status, name: &MachineName) -> Vec<Problem> {
             daemons.chain(rejections(server.rejections)).collect()
         }));
     }
+    // A Traefik that does not run serves nothing at all.
+    let https = https.known().filter(|_| is_running(layout::PROXY_SERVICE));
+    problems.extend(
+        https
+            .into_iter()
+            .flat_map(|https| uncertified::problems(https, name)),
+    );
     problems.extend(part(certificates, |certificates| {
-        certificates.iter().filter_map(of_certificate).collect()
+        let of = |certificate| of_certificate(certificate, https);
+        certificates.iter().filter_map(of).collect()
+    }));
+    problems.extend(part(obstacles, |obstacles| {
+        obstacles.iter().map(obstacle).collect()
     }));
     problems.extend(
         [renet, traefik]
@@ -218,7 +234,14 @@ fn rejections(count: usize) -> Option<Problem> {
     Some(warning(message, Some(hint)))
 }
 
-fn of_certificate(certificate: &Certificate) -> Option<Problem> {
+fn obstacle(Obstacle { problem, hint }: &Obstacle) -> Problem {
+    let message = format!("the next push will not work: {problem}");
+    warning(message, Some(hint.clone()))
+}
+
+/// What is wrong with a stored certificate. Whether one is served for a name tells more, where that
+/// is known.
+fn of_certificate(certificate: &Certificate, https: Option<&Https>) -> Option<Problem> {
     let Certificate {
         main,
         content,
@@ -242,11 +265,17 @@ fn of_certificate(certificate: &Certificate) -> Option<Problem> {
             "the certificate for {main} expired at {}",
             content.not_after
         );
-        return Some(if *routed == Some(false) {
+        let Some(https) = https else {
+            return Some(error(message, Some(hint)));
+        };
+        let is_this_one = |served: &Served| matches!(served, Served::Expired { not_after } if *not_after == content.not_after);
+        // It is told of the name that it is served for.
+        let is_told = https.wanting.iter().any(|name| is_this_one(&name.served));
+        return (!is_told).then(|| {
             // Traefik keeps certificates that nobody wants any more.
-            warning(message, Some("no container's route names it".to_owned()))
-        } else {
-            error(message, Some(hint))
+            let unwanted =
+                (*routed == Some(false)).then(|| "no container's route names it".to_owned());
+            warning(message, Some(unwanted.unwrap_or(hint)))
         });
     }
     (days < renewed_days(content)).then(|| {

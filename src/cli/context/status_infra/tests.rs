@@ -2,8 +2,8 @@
 
 use super::problems::{Severity, problems};
 use crate::bundle::{
-    Certificate, CertificateContent, Counts, Daemon, Installed, Kept, Listening, Part, RouteServer,
-    Status, Unfinished, Unit,
+    Attempt, Certificate, CertificateContent, Counts, Daemon, FailedAttempt, Https, Installed,
+    Kept, Listening, Obstacle, Part, RouteServer, Served, Status, Uncertified, Unfinished, Unit,
 };
 
 fn unit(name: &str, state: &str) -> Unit {
@@ -70,6 +70,11 @@ fn well() -> Status {
             daemons: Vec::new(),
         }),
         certificates: Part::Known(vec![certificate(80, 90, Some(true))]),
+        https: Part::Known(Https {
+            valid: 1,
+            ..Https::default()
+        }),
+        obstacles: Part::Known(Vec::new()),
     }
 }
 
@@ -176,8 +181,9 @@ fn a_certificate_is_warned_of_before_it_ends_and_wrong_after() {
         (20, 90, Some(true), Some((Warning, soon("20 days")))),
         (1, 90, None, Some((Warning, soon("1 day")))),
         (0, 90, None, Some((Warning, soon("less than a day")))),
-        (-1, 90, Some(true), Some((Error, expired.to_owned()))),
-        (-1, 90, None, Some((Error, expired.to_owned()))),
+        // What is served for the names is told apart.
+        (-1, 90, Some(true), Some((Warning, expired.to_owned()))),
+        (-1, 90, None, Some((Warning, expired.to_owned()))),
         (-1, 90, Some(false), Some((Warning, expired.to_owned()))),
         (2, 6, Some(true), None),
         (1, 6, Some(true), Some((Warning, soon("1 day")))),
@@ -193,6 +199,173 @@ fn a_certificate_is_warned_of_before_it_ends_and_wrong_after() {
             &expected,
         );
     }
+}
+
+#[test]
+fn an_expired_certificate_is_an_error_where_it_cannot_be_told_what_is_served() {
+    check(
+        |status| {
+            status.https = unknown("the route server does not answer");
+            status.certificates = Part::Known(vec![certificate(-1, 90, Some(true))]);
+        },
+        &[(Error, "the certificate for app.example.test expired at now")],
+    );
+}
+
+fn uncertified(name: &str, served: Served, attempt: Option<Attempt>) -> Uncertified {
+    Uncertified {
+        name: name.to_owned(),
+        resolver: Some("letsencrypt".to_owned()),
+        served,
+        attempt,
+    }
+}
+
+fn attempt(failed: Option<&str>, under_way: Option<&str>) -> Option<Attempt> {
+    let failed = failed.map(|error| FailedAttempt {
+        at: "noon".to_owned(),
+        error: error.to_owned(),
+    });
+    Some(Attempt {
+        failed,
+        under_way: under_way.map(str::to_owned),
+    })
+}
+
+#[test]
+fn a_name_without_a_valid_certificate_is_an_error_unless_one_is_being_obtained() {
+    let refused = || attempt(Some("refused"), None);
+    let names = || vec!["b.test".to_owned()];
+    for (served, attempt, severity, expected) in [
+        (
+            Served::Default,
+            refused(),
+            Error,
+            "a.test has no valid certificate: Traefik's own one is served, which no client trusts; \
+             Traefik failed to obtain one at noon: refused",
+        ),
+        (
+            Served::Other { names: names() },
+            attempt(Some("refused"), Some("one")),
+            Error,
+            "a.test has no valid certificate: the one that is served is for b.test; Traefik failed to \
+             obtain one at noon (it tries again since one): refused",
+        ),
+        (
+            Served::Default,
+            attempt(None, Some("one")),
+            Warning,
+            "a.test has no valid certificate: Traefik's own one is served, which no client trusts; \
+             one is being obtained since one",
+        ),
+        (
+            Served::Expired {
+                not_after: "noon".to_owned(),
+            },
+            None,
+            Error,
+            "a.test has no valid certificate: it expired at noon; Traefik tells of no attempt to obtain \
+             one",
+        ),
+        (
+            Served::Nothing {
+                error: "timed out".to_owned(),
+            },
+            refused(),
+            Error,
+            "a.test has no valid certificate: Traefik shows none (timed out); Traefik failed to obtain \
+             one at noon: refused",
+        ),
+        (
+            Served::Untrusted {
+                issuer: "(STAGING) X".to_owned(),
+            },
+            None,
+            Warning,
+            "the certificate for a.test is by `(STAGING) X`, whom browsers do not trust",
+        ),
+    ] {
+        let wanting = vec![uncertified("a.test", served, attempt)];
+        check(
+            |status| {
+                status.https = Part::Known(Https {
+                    wanting,
+                    ..Https::default()
+                });
+            },
+            &[(severity, expected)],
+        );
+    }
+}
+
+#[test]
+fn a_route_without_a_resolver_says_how_to_have_a_certificate() {
+    let mut name = uncertified("a.test", Served::Default, None);
+    name.resolver = None;
+    check(
+        |status| {
+            status.https = Part::Known(Https {
+                wanting: vec![name],
+                ..Https::default()
+            });
+        },
+        &[(
+            Error,
+            "a.test has no valid certificate: Traefik's own one is served, which no client trusts; no \
+             route of it names a certificate resolver",
+        )],
+    );
+}
+
+#[test]
+fn many_names_without_a_certificate_are_counted_and_a_traefik_that_is_down_has_none() {
+    let https = |unasked| {
+        let names = (1..=7).map(|number| {
+            let issuer = String::new();
+            uncertified(&number.to_string(), Served::Untrusted { issuer }, None)
+        });
+        Part::Known(Https {
+            valid: 0,
+            unasked,
+            wanting: names.collect(),
+        })
+    };
+    let told =
+        |number: u8| format!("the certificate for {number} is by ``, whom browsers do not trust");
+    let told: Vec<String> = (1..=5).map(told).collect();
+    let mut expected: Vec<(Severity, &str)> = Vec::new();
+    expected.extend(told.iter().map(|message| (Warning, message.as_str())));
+    expected.push((
+        Warning,
+        "2 more names have no certificate that clients trust",
+    ));
+    expected.push((
+        Warning,
+        "the certificates of 9 names were not looked at: it would have taken too long",
+    ));
+    check(|status| status.https = https(9), &expected);
+    check(
+        |status| {
+            status.https = https(0);
+            status.units = Part::Known(vec![unit("rediacc-proxy.service", "failed")]);
+        },
+        &[(Error, "rediacc-proxy.service is failed")],
+    );
+}
+
+#[test]
+fn what_keeps_the_next_push_from_working_is_a_warning() {
+    let obstacle = Obstacle {
+        problem: "/etc is on a read-only file system".to_owned(),
+        hint: "make it writable".to_owned(),
+    };
+    check(
+        |status| status.obstacles = Part::Known(vec![obstacle]),
+        &[(
+            Warning,
+            "the next push will not work: /etc is on a read-only file system",
+        )],
+    );
 }
 
 #[test]

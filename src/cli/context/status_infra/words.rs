@@ -61,6 +61,17 @@ fn summary(status: &Status) -> Vec<(&'static str, String)> {
         );
         rows.push(("routes", routes));
     }
+    if let Part::Known(https) = &status.https {
+        let (valid, wanting) = (https.valid, https.wanting.len());
+        let without = match wanting {
+            0 => String::new(),
+            count => format!(", {count} without"),
+        };
+        if valid + wanting > 0 {
+            let names = format!("{valid} with a valid certificate{without}");
+            rows.push(("https names", names));
+        }
+    }
     if status.certificates == Part::Known(Vec::new()) {
         rows.push(("certificates", "none yet".to_owned()));
     }
