@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::context::Infra;
 use crate::traefik::entrypoint::Entrypoint;
 
-pub use answer::{Diff, Failure, FailureKind, Lacking, Message, Report};
+pub use answer::{Diff, Dropped, Failure, FailureKind, Lacking, Message, Report};
 pub use status::{
     Certificate, CertificateContent, Counts, Daemon, Installed, Kept, Listening, Part, RouteServer,
     Status, Unfinished, Unit,

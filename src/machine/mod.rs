@@ -9,6 +9,7 @@ mod apply;
 mod check;
 mod connections;
 mod diff;
+mod drops;
 mod files;
 mod generation;
 mod handover;
