@@ -1,5 +1,7 @@
 //! What a machine answers: steps while it works, and at last a report, a failure, or what it lacks.
 
+use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,9 @@ pub struct Report {
     pub opens: Vec<Bind>,
     /// The entry points that close.
     pub closes: Vec<Bind>,
+    /// What the live generation has and the new one has not, of what people depend on.
+    #[serde(default)]
+    pub drops: Vec<Dropped>,
     /// The files that somebody edited on the machine, and that are overwritten.
     pub drift: Vec<PathBuf>,
     /// How the files change, where that was asked for. No secret is in them.
@@ -54,6 +59,31 @@ pub struct Report {
     pub warnings: Vec<String>,
     /// Names this very plan, so that a push can be held to what was shown. Empty without steps.
     pub digest: String,
+}
+
+/// Something that people depend on, and that a plan takes away.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "what", content = "value", rename_all = "snake_case")]
+pub enum Dropped {
+    /// The domain of the auto routes.
+    Domain(String),
+    /// The account that certificates are obtained with.
+    CertificateAccount(String),
+    /// The token that proves names by DNS, without which there is no certificate of all names.
+    CloudflareToken,
+    /// An address that Traefik listens on.
+    Address(IpAddr),
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Domain(domain) => write!(f, "the domain {domain}"),
+            Self::CertificateAccount(account) => write!(f, "the certificate account {account}"),
+            Self::CloudflareToken => f.write_str("the Cloudflare token"),
+            Self::Address(address) => write!(f, "the address {address}"),
+        }
+    }
 }
 
 /// How one file changes.

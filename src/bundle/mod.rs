@@ -29,7 +29,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::context::Infra;
 use crate::traefik::entrypoint::Entrypoint;
 
-pub use answer::{Diff, Failure, FailureKind, Lacking, Message, Report};
+pub use answer::{Diff, Dropped, Failure, FailureKind, Lacking, Message, Report};
 pub use hello::{Hello, PROTOCOL};
 pub use status::{
     Attempt, Certificate, CertificateContent, Counts, Daemon, FailedAttempt, Https, Installed,

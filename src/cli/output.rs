@@ -163,10 +163,11 @@ impl Output {
         }
     }
 
-    /// Whether somebody may want to watch how it goes on. Who wants to be told everything gets
+    /// Whether somebody may want to watch on the terminal how it goes on. Who wants to be told everything gets
     /// lines, which a moving one would overwrite.
     pub(crate) fn animates(&self) -> bool {
-        !self.quiet && self.verbosity < 2 && self.format == Format::Human
+        let is_for_people = !self.quiet && self.format == Format::Human;
+        is_for_people && self.verbosity < 2 && io::stderr().is_terminal() && !is_dumb()
     }
 
     /// Whether all is to be said that can be.
@@ -210,8 +211,7 @@ impl Output {
             When::Never => false,
             When::Auto => {
                 let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-                let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-                terminal && !no_color && !dumb
+                terminal && !no_color && !is_dumb()
             }
         }
     }
@@ -257,6 +257,11 @@ impl io::Write for LogLines {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Whether the terminal says of itself that it knows neither colours nor a moving cursor.
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 fn styled(colors: bool, text: &StyledStr) -> String {

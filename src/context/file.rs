@@ -68,7 +68,7 @@ pub(super) fn change(
 
 /// A context without its name, which is the file's.
 #[derive(Serialize, Deserialize)]
-struct Fields {
+pub(super) struct Fields {
     ssh_key: PathBuf,
     renet_path: Option<PathBuf>,
     #[serde(default)]

@@ -1,10 +1,12 @@
 //! What the operator declared: contexts, machines, and a machine's infra.
 //!
 //! Every value is a validated type of `value`; nothing past this module re-checks a `String`.
-//! `store` reads and writes the context files, `token` resolves a token's reference: the only two
-//! that do I/O. Nothing here prints, asks, or reaches a machine.
+//! `store` reads and writes the context files, `token` resolves a token's reference, `place` looks
+//! where a path leads: the only three that do I/O. Nothing here prints, asks, or reaches a machine.
 
 mod file;
+mod keys;
+pub mod place;
 pub mod store;
 pub mod token;
 pub mod value;
@@ -16,6 +18,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
+pub use keys::{Meant, UnknownKey};
 use value::{
     AcmeCaServer, BaseDomain, CertEmail, ContextName, Host, HostKey, InvalidValue, MachineName,
     PortList, SshAlias, TokenSource, TraefikVersion, UserName,

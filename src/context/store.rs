@@ -13,7 +13,7 @@ use etcetera::BaseStrategy as _;
 use rustix::fs::FlockOperation;
 
 use super::value::{ContextName, MachineName};
-use super::{Context, Machine, file};
+use super::{Context, Machine, UnknownKey, file, keys};
 
 /// The context files of one operator.
 #[derive(Clone, Debug)]
@@ -63,6 +63,13 @@ impl Store {
     pub fn load(&self, name: &ContextName) -> Result<Context, StoreError> {
         let (_, context) = self.read(name, &self.path(name))?;
         Ok(context)
+    }
+
+    /// The keys of a context's file that mean nothing; none where the file cannot be read, which
+    /// `load` reports.
+    pub fn unknown_keys(&self, name: &ContextName) -> Vec<UnknownKey> {
+        let text = fs::read_to_string(self.path(name)).unwrap_or_default();
+        keys::unknown(&text)
     }
 
     /// Writes a new context.

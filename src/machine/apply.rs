@@ -8,7 +8,7 @@ use super::plan::{self, Observed};
 use super::transaction::{self, Tell, Transaction};
 use super::workstation::Workstation;
 use super::{
-    Ending, check, diff, failed, files, https, observe, preflight, refused, traefik_program,
+    Ending, check, diff, drops, failed, files, https, observe, preflight, refused, traefik_program,
 };
 use crate::bundle::{Bundle, Diff, Failure, Message, Report, Step};
 use crate::layout;
@@ -98,8 +98,8 @@ pub(super) fn apply(
     Ok(report)
 }
 
-/// Tells in a report how the entry points change with the steps that are in it, and names the
-/// plan. Answers how the files change.
+/// Tells in a report how the entry points change with the steps that are in it and what goes, and
+/// names the plan. Answers how the files change.
 pub(super) fn compare(
     report: &mut Report,
     wanted: &Generation,
@@ -110,6 +110,7 @@ pub(super) fn compare(
     let after = wanted.binds();
     report.opens = after.difference(&before).copied().collect();
     report.closes = before.difference(&after).copied().collect();
+    report.drops = current.map_or_else(Vec::new, |current| drops::drops(current, wanted));
     let diffs = diff::diffs(current, wanted, observed);
     report.digest = diff::digest(&report.steps, &diffs)?;
     Ok(diffs)

@@ -11,6 +11,7 @@ mod check;
 mod connections;
 mod diff;
 mod disk;
+mod drops;
 mod files;
 mod generation;
 mod handover;

@@ -32,7 +32,7 @@ pub fn scan(reach: &Reach) -> Result<Vec<HostKey>, ScanError> {
 #[derive(Debug, thiserror::Error)]
 pub enum ScanError {
     /// The machine does not show any.
-    #[error("cannot reach {host}:{port}: {why}")]
+    #[error("cannot reach {}: {why}", socket(host, port))]
     Unreachable {
         /// The address that `ssh` would connect to.
         host: String,
@@ -42,7 +42,7 @@ pub enum ScanError {
         why: String,
     },
     /// The host in between, a jump host or a proxy, does not let us through.
-    #[error("cannot get to {host}:{port}: {why}")]
+    #[error("cannot get to {}: {why}", socket(host, port))]
     Between {
         /// The address that `ssh` would connect to.
         host: String,
@@ -59,6 +59,15 @@ pub enum ScanError {
     /// There is no room for a temporary file.
     #[error("cannot make a temporary folder")]
     Folder(#[source] io::Error),
+}
+
+/// A host with its port; an IPv6 address has colons of its own.
+fn socket(host: &str, port: &str) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
 }
 
 /// All keys of a machine that is reached directly.

@@ -154,6 +154,8 @@ pub(super) fn ssh(reach: &Reach) -> Command {
     };
     let mut ssh = Command::new("ssh");
     if let Some(host) = host {
+        // `ssh` replaces what follows a `%`, as that of `fe80::1%eth0`.
+        let host = host.as_str().replace('%', "%%");
         ssh.arg("-o").arg(format!("HostName={host}"));
     }
     if let Some(user) = user {

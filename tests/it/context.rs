@@ -212,6 +212,111 @@ fn comments_and_unknown_keys_survive() {
 }
 
 #[test]
+fn a_key_that_is_not_known_is_kept_and_warned_of_once() {
+    let rdc = Rdc::with_machine();
+    let misspelt = "base_domian = \"example.com\"\ncf_dns_tokn = \"s3cret\"\n";
+    let text = format!(
+        "colour = \"blue\"\n{}\n[machines.server-1.infra]\n{misspelt}",
+        rdc.text()
+    );
+    fs::write(rdc.file("default"), &text).expect("the file is written");
+    let line = |key: &str| {
+        let at = text.lines().position(|line| line.starts_with(key));
+        format!("default.toml:{}", at.expect("the key") + 1)
+    };
+    let expected = [
+        format!(
+            "{}: the key `colour` is not known, and its value is not used\n",
+            line("colour")
+        ),
+        format!(
+            "{}: the key `base_domian` in [machines.server-1.infra] is not known, and its value is \
+             not used; did you mean `base_domain`?\n",
+            line("base_domian")
+        ),
+        format!(
+            "{}: the key `cf_dns_tokn` in [machines.server-1.infra] is not known, and its value is \
+             not used; did you mean `cf_dns_token`?\n",
+            line("cf_dns_tokn")
+        ),
+    ];
+    for arguments in [
+        &["context", "machines"] as &[&str],
+        &["context", "show-infra", "--json"],
+        &["context", "show-infra", "server-1", "--quiet"],
+        &["context", "add-machine", "b", "--local"],
+        // It reads the file, and then changes it.
+        &["context", "set-infra", "server-1", "--udp-ports", "53"],
+    ] {
+        let answer = rdc.run(arguments).done();
+        for warning in &expected {
+            let told = answer.stderr.matches(warning.as_str()).count();
+            assert_eq!(told, 1, "{arguments:?}: {}", answer.stderr);
+        }
+        assert!(!answer.all().contains("s3cret"), "{}", answer.all());
+    }
+    for kept in ["colour = \"blue\"\n", misspelt, "udp_ports = [53]"] {
+        assert!(rdc.text().contains(kept), "{}", rdc.text());
+    }
+}
+
+#[test]
+fn an_address_may_have_brackets_or_an_interface() {
+    let rdc = Rdc::with_machine();
+    let add = |name: &str, ip: &str, more: &[&str]| {
+        let add = ["context", "add-machine", name, "--ip", ip, "--user", "root"];
+        rdc.run(&[&add[..], &["--no-scan"], more].concat())
+    };
+    for (name, ip, more, shown) in [
+        ("a", "[2001:DB8::1]", &[] as &[&str], "root@2001:db8::1"),
+        ("b", "fe80::1%eth0", &[], "root@fe80::1%eth0"),
+        (
+            "c",
+            "[fe80::1%eth0]",
+            &["--port", "2222"],
+            "root@[fe80::1%eth0]:2222",
+        ),
+    ] {
+        let answer = add(name, ip, more).done();
+        let said = format!("added {name} ({shown}) to default\n");
+        assert_eq!(answer.stdout, said);
+    }
+    for (ip, said) in [
+        (
+            "fe80::1",
+            "give it with the interface of this workstation, as fe80::1%eth0",
+        ),
+        ("[2001:db8::1]:22", "--port"),
+        ("2001:db8::1%eth0", "only a link-local address has"),
+    ] {
+        let answer = add("d", ip, &[]).code(2);
+        assert!(answer.stderr.contains(said), "{}", answer.stderr);
+    }
+    // What an earlier version took is no reason to refuse the file.
+    fs::write(
+        rdc.file("default"),
+        rdc.text().replace("fe80::1%eth0", "fe80::1"),
+    )
+    .expect("written");
+    rdc.run(&["context", "machines"]).done();
+
+    let set = |option: &str, address: &str| {
+        let set = ["context", "set-infra", "a", option, address];
+        rdc.run(&[&set[..], &["--json"]].concat())
+    };
+    let infra = set("--public-ipv6", "[2001:DB8::1]").done().json();
+    assert_eq!(infra["infra"]["public_ipv6"], "2001:db8::1");
+    let infra = set("--bind-ipv6", "[fd00::5]").done().json();
+    assert_eq!(infra["infra"]["bind_ipv6"], "fd00::5");
+    for option in ["--public-ipv6", "--bind-ipv6"] {
+        let error = set(option, "fe80::1%eth0").code(2).json();
+        let message = error["error"]["message"].as_str().unwrap_or_default();
+        let said = "link-local address: nobody beyond the machine's own link could reach it";
+        assert!(message.contains(said), "{message}");
+    }
+}
+
+#[test]
 fn a_broken_file_is_named_by_line_and_column_and_never_written() {
     let rdc = Rdc::with_machine();
     let file = rdc.file("default");

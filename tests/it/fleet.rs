@@ -180,6 +180,7 @@ fn two_machines_are_planned_asked_about_and_pushed_together() {
     what_was_shown_is_what_is_done(&world);
     edits_are_shown_and_overwritten_only_on_demand(&world);
     secrets_are_masked_in_diffs(&world);
+    a_plan_says_first_what_is_lost(&world);
     a_machine_that_is_down_keeps_none_from_being_pushed(&world);
 }
 
@@ -260,6 +261,45 @@ fn plans_tell_what_opens_and_closes(world: &World) {
     assert_eq!(one["machine"], "a", "{one}");
     assert_eq!(one["drift"], Value::Array(Vec::new()), "{one}");
     assert_eq!(one["changed"], true, "{one}");
+}
+
+fn a_plan_says_first_what_is_lost(world: &World) {
+    world.set("a", &["--base-domain", "example.test"]);
+    world.push(&["a", "--yes"]).done();
+    let other = [
+        "--base-domain",
+        "example.org",
+        "--cert-email",
+        "b@example.test",
+    ];
+    world.set("a", &other);
+    let lost = "a would be changed, and would lose the domain example.test, the certificate \
+                account a@example.test at https://127.0.0.1:1/directory:";
+    let plan = world.push(&["a", "--dry-run"]).done();
+    assert_eq!(plan.stdout.lines().next(), Some(lost));
+    let plan = world.push(&["a", "--dry-run", "--json"]).done().json();
+    assert_eq!(plan["drops"][0]["what"], "domain", "{plan}");
+    assert_eq!(plan["drops"][0]["value"], "example.test", "{plan}");
+    assert_eq!(plan["drops"][1]["what"], "certificate_account", "{plan}");
+    let mut terminal = world.terminal(&["a"]);
+    terminal.shows("push this to a?");
+    terminal.types("y");
+    let (code, screen) = terminal.end();
+    assert_eq!(code, 0, "{screen}");
+    assert!(screen.contains(&format!("{lost}\r\n")), "{screen}");
+    assert!(
+        screen.contains("dropped the domain example.test"),
+        "{screen}"
+    );
+
+    // The way back loses what came instead.
+    let back = ["context", "rollback-infra", "a", "--dry-run"];
+    let plan = world.rdc.run(&back).done().stdout;
+    let lost = "a would be changed, and would lose the domain example.org, ";
+    assert!(plan.starts_with(lost), "{plan}");
+    let own = ["--unset", "base-domain", "--cert-email", "a@example.test"];
+    world.set("a", &own);
+    world.push(&["a", "--yes"]).done();
 }
 
 fn a_question_comes_before_a_port_closes(world: &World) {

@@ -36,6 +36,7 @@ mod standin_machine;
 mod status;
 mod terminal;
 mod test_machine;
+mod tokens;
 mod traefik_accepts;
 mod traefik_provider;
 mod transaction;

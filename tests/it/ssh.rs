@@ -32,6 +32,7 @@ fn what_brings_ssh_to_a_machine_brings_rdc_there() {
     first_push(&workstation, &machine);
 
     another_port_and_an_alias(&workstation, &machine);
+    a_link_local_address(&workstation, &machine);
     through_a_jump_host(&workstation, &machine);
     an_address_wins_over_the_alias_but_not_for_the_jump_host(&workstation, &machine);
     keys_in_an_agent(&machine);
@@ -95,6 +96,25 @@ fn another_port_and_an_alias(workstation: &Workstation, machine: &TestMachine) {
 
 /// Behind the jump host is an sshd with a key of its own, on an address that leads elsewhere
 /// from here.
+fn a_link_local_address(workstation: &Workstation, machine: &TestMachine) {
+    let shown = machine.run(&["ip", "-6", "-o", "addr", "show", "eth0", "scope", "link"]);
+    let address = shown.split_whitespace().nth(3).expect("an address");
+    let address = address.split('/').next().expect("without its length");
+    let way = stdout_of(Command::new("ip").args(["-o", "route", "get", machine.env("ADDR")]));
+    let mut words = way.split_whitespace().skip_while(|word| *word != "dev");
+    let interface = words.nth(1).expect("the machine's link");
+    let scoped = format!("[{address}%{interface}]");
+
+    let way = ["--ip", &scoped, "--user", "operator"];
+    workstation.declare("default", "by-link", &way, machine);
+    reaches(workstation, "default", "by-link");
+    // `ssh` replaces what stands behind a `%` in its `HostName`.
+    let way = ["--ssh-config-host", "anybody", "--ip", &scoped];
+    let way = [&way[..], &["--user", "operator"]].concat();
+    workstation.declare("default", "by-link-and-alias", &way, machine);
+    reaches(workstation, "default", "by-link-and-alias");
+}
+
 fn through_a_jump_host(workstation: &Workstation, machine: &TestMachine) {
     let add = [
         "context",

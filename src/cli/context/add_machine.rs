@@ -20,6 +20,7 @@ pub(crate) struct AddMachine {
     name: MachineName,
     /// Its address, or a name that this workstation resolves
     #[arg(long, value_name = "ADDR", required_unless_present_any = ["ssh_config_host", "local"])]
+    #[arg(value_parser = host)]
     ip: Option<Host>,
     /// Who logs in: root, or a user with password-less sudo
     #[arg(long, value_name = "USER", required_unless_present_any = ["ssh_config_host", "local"])]
@@ -173,6 +174,21 @@ fn scan(
         ));
     }
     Ok(keys)
+}
+
+/// What is in a context already may lack its interface; nobody adds such a machine any more.
+fn host(text: &str) -> Result<Host, InvalidValue> {
+    let host: Host = text.parse()?;
+    if host.lacks_interface() {
+        return Err(InvalidValue::new(
+            format!(
+                "`{host}` is a link-local address, which may be there on each link: give it with \
+                 the interface of this workstation, as {host}%eth0"
+            ),
+            "an address with its interface",
+        ));
+    }
+    Ok(host)
 }
 
 fn absolute_path(text: &str) -> Result<PathBuf, InvalidValue> {

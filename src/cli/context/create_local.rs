@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
 use crate::context::Context;
+use crate::context::place::Place;
 use crate::context::value::ContextName;
 
 #[derive(clap::Args, Debug)]
@@ -53,7 +54,17 @@ impl CreateLocal {
 fn existing_file(option: &str, path: &Path) -> Result<PathBuf, Failure> {
     let absolute = std::path::absolute(path).context("cannot tell the current folder")?;
     match std::fs::metadata(&absolute) {
-        Ok(found) if found.is_file() => Ok(absolute),
+        Ok(found) if found.is_file() => match Place::of(&absolute) {
+            Ok(Place::Fleeting) => Err(Failure::new(
+                Exit::Invalid,
+                format!(
+                    "{option}: `{}` is another file to the next command",
+                    path.display()
+                ),
+            )
+            .hint("give the path of a file that stays")),
+            _ => Ok(absolute),
+        },
         Ok(_) => Err(Failure::new(
             Exit::Invalid,
             format!("{option}: `{}` is not a file", path.display()),

@@ -1,6 +1,6 @@
 //! The options of `set-infra`, as given and unchecked, and their check as a whole.
 
-use std::io::{IsTerminal as _, Read as _};
+use std::io::IsTerminal as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -9,7 +9,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
-use crate::context::value::{AcmeCaServer, InvalidValue, TokenSource, host_ipv4, host_ipv6};
+use crate::context::place::Place;
+use crate::context::token;
+use crate::context::value::{
+    AcmeCaServer, FoundToken, InvalidValue, TokenSource, find_token, host_ipv4, host_ipv6,
+};
 
 use super::infra_change::{Change, Field, Problems};
 
@@ -119,19 +123,16 @@ impl Given {
 
     /// Whether a token itself stands on the command line.
     pub(crate) fn holds_literal_token(&self) -> bool {
-        self.cf_dns_token.as_ref().is_some_and(|token| {
-            let references = ["file:", "env:", "cmd:"];
-            !references
-                .iter()
-                .any(|r| token.expose_secret().trim().starts_with(r))
-        })
+        let source = self.cf_dns_token.as_ref();
+        source
+            .is_some_and(|text| matches!(text.expose_secret().parse(), Ok(TokenSource::Literal(_))))
     }
 
     /// Checks everything, and reports all that is wrong together.
     pub(crate) fn check(&self, session: &Session) -> Result<Change, Failure> {
         let mut problems = Problems::default();
-        let token = match (&self.cf_dns_token, &self.cf_dns_token_file) {
-            (Some(text), _) => problems.keep(Field::CfDnsToken, token(session, text)),
+        let cf_dns_token = match (&self.cf_dns_token, &self.cf_dns_token_file) {
+            (Some(text), _) => problems.keep(Field::CfDnsToken, token_source(session, text)),
             (None, Some(file)) => problems.keep(Field::CfDnsToken, token_file(session, file)),
             (None, None) => None,
         };
@@ -147,7 +148,7 @@ impl Given {
             bind_ipv6: problems.parse(Field::BindIpv6, &self.bind_ipv6, host_ipv6),
             base_domain: problems.parse(Field::BaseDomain, &self.base_domain, str::parse),
             cert_email: problems.parse(Field::CertEmail, &self.cert_email, str::parse),
-            cf_dns_token: token,
+            cf_dns_token,
             tcp_ports: problems.parse(Field::TcpPorts, &self.tcp_ports, str::parse),
             udp_ports: problems.parse(Field::UdpPorts, &self.udp_ports, str::parse),
             acme_ca_server,
@@ -175,10 +176,14 @@ fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {
 
 /// A token or reference of the command line. The path of a file may be relative there, but not
 /// in the context: a push may run in any folder.
-fn token(session: &Session, text: &SecretString) -> Result<TokenSource, InvalidValue> {
-    match text.expose_secret().trim().strip_prefix("file:") {
-        Some(path) => token_file_at(session, Path::new(path)),
-        None => text.expose_secret().parse(),
+fn token_source(session: &Session, text: &SecretString) -> Result<TokenSource, InvalidValue> {
+    let text = text.expose_secret();
+    if let Some(path) = text.trim().strip_prefix("file:") {
+        return token_file_at(session, Path::new(path));
+    }
+    match text.parse()? {
+        TokenSource::Literal(_) => Ok(literal(session, find_token(text)?)),
+        reference => Ok(reference),
     }
 }
 
@@ -191,36 +196,58 @@ fn token_file(session: &Session, file: &str) -> Result<TokenSource, InvalidValue
             .output
             .note("reading the token from standard input; end it with Ctrl-D");
     }
-    let unreadable = |error: std::io::Error| {
-        InvalidValue::new(
-            format!("cannot read the token from standard input: {error}"),
-            "the token on standard input",
-        )
-    };
-    let mut content = String::new();
-    std::io::stdin()
-        .lock()
-        .take(4096)
-        .read_to_string(&mut content)
-        .map_err(unreadable)?;
-    TokenSource::literal(&content)
+    let found = token::of_standard_input();
+    Ok(literal(session, found.map_err(|error| unusable(&error))?))
 }
 
-/// A file that holds a token, which is read once to be sure of it.
+/// A file that holds a token, which is read once to be sure of it. What a push could not read
+/// again is stored itself.
 fn token_file_at(session: &Session, path: &Path) -> Result<TokenSource, InvalidValue> {
-    const VALID: &str = "a file that holds the token and nothing else";
-    let invalid = |failure: String| InvalidValue::new(failure, VALID);
-    let path = std::path::absolute(path).map_err(|error| invalid(error.to_string()))?;
+    let path = std::path::absolute(path).map_err(|error| unusable(&error))?;
     let source = TokenSource::File(path.clone());
-    if let Err(error) = source.resolve() {
-        return Err(invalid(Failure::caused(Exit::Invalid, &error).message));
+    let shown = path.display();
+    // Of a path that leads nowhere, the attempt to read it says so.
+    let place = Place::of(&path).unwrap_or(Place::Lasting);
+    let found = source.resolve_now().map_err(|error| unusable(&error))?;
+    if place == Place::Fleeting {
+        session.output.note(&format!(
+            "{shown} cannot be read again at a push: the token itself is stored"
+        ));
+        return Ok(literal(session, found));
+    }
+    tell_wrapping(session, &found);
+    if place == Place::Temporary {
+        session.output.note(&format!(
+            "{shown} lies in a folder for temporary files: each push needs it"
+        ));
     }
     let exposed = |found: std::fs::Metadata| found.permissions().mode() & 0o044 != 0;
     if std::fs::metadata(&path).is_ok_and(exposed) {
         session.output.warn(&format!(
-            "others on this workstation can read {}: run `chmod 600` on it",
-            path.display()
+            "others on this workstation can read {shown}: run `chmod 600` on it"
         ));
     }
     Ok(source)
+}
+
+/// The token itself, without what it was taken out of.
+fn literal(session: &Session, found: FoundToken) -> TokenSource {
+    tell_wrapping(session, &found);
+    TokenSource::Literal(found.token)
+}
+
+/// Tells what a token was taken out of: somebody may have meant another part.
+pub(crate) fn tell_wrapping(session: &Session, found: &FoundToken) {
+    if let Some(wrapping) = &found.wrapping {
+        session
+            .output
+            .note(&format!("took the Cloudflare token out of {wrapping}"));
+    }
+}
+
+fn unusable(error: &dyn std::error::Error) -> InvalidValue {
+    InvalidValue::new(
+        Failure::caused(Exit::Invalid, error).message,
+        "a Cloudflare API token, or a file that holds it",
+    )
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 
-use crate::bundle::{Bind, Diff, Report, Step};
+use crate::bundle::{Bind, Diff, Dropped, Report, Step};
 use crate::cli::output::Paint;
+use crate::context::value::MachineName;
 use crate::layout;
 
 /// How many entry points are listed one a line.
@@ -15,11 +16,30 @@ const FEW: usize = 6;
 /// Paints a text, or leaves it as it is.
 pub(super) type Brush<'a> = &'a dyn Fn(Paint, &str) -> String;
 
-/// Whether a plan is one to be asked about: it interrupts what runs, closes a port, or overwrites
-/// somebody's edits. What only starts something is not.
+/// Whether a plan is one to be asked about: it interrupts what runs, closes a port, drops what
+/// somebody depends on, or overwrites somebody's edits. What only starts something is not.
 pub(super) fn is_questionable(report: &Report) -> bool {
     let restarts = |step: &Step| matches!(step, Step::Restart { .. } | Step::Stop { .. });
-    report.steps.iter().any(restarts) || !report.closes.is_empty() || !report.drift.is_empty()
+    report.steps.iter().any(restarts)
+        || !report.closes.is_empty()
+        || !report.drift.is_empty()
+        || !report.drops.is_empty()
+}
+
+/// The first line of a plan: which machine it is about, and what is lost by it.
+pub(super) fn heading(name: &MachineName, report: &Report, brush: Brush<'_>) -> String {
+    let mut text = brush(Paint::Bold, &format!("{name} would be changed"));
+    if !report.drops.is_empty() {
+        let lost = brush(Paint::Error, &format!("lose {}", listed(&report.drops)));
+        text = format!("{text}, and would {lost}");
+    }
+    text + &brush(Paint::Bold, ":")
+}
+
+/// Things that a plan drops, one behind the other.
+pub(super) fn listed(drops: &[Dropped]) -> String {
+    let drops: Vec<String> = drops.iter().map(ToString::to_string).collect();
+    drops.join(", ")
 }
 
 /// The plan by groups, and a line that sums it up. With `all_steps` everything that is done, in
@@ -285,6 +305,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_lost_stands_in_the_first_line() {
+        let name = "server-1".parse().expect("a name");
+        assert_eq!(
+            heading(&name, &new_port(), &plain),
+            "server-1 would be changed:"
+        );
+        let report = Report {
+            drops: vec![
+                Dropped::Domain("example.com".into()),
+                Dropped::Address([203, 0, 113, 50].into()),
+            ],
+            ..new_port()
+        };
+        assert_eq!(
+            heading(&name, &report, &plain),
+            "server-1 would be changed, and would lose the domain example.com, \
+             the address 203.0.113.50:"
+        );
+    }
+
+    #[test]
     fn colours_stand_around_the_verbs_alone() {
         let text = plan(&new_port(), false, &marked);
         for line in [
@@ -328,7 +369,12 @@ mod tests {
             drift: vec!["/etc/rediacc/current/router.env".into()],
             ..of(vec![start.clone()])
         };
+        let dropping = Report {
+            drops: vec![Dropped::Domain("example.com".into())],
+            ..of(vec![start.clone()])
+        };
         for (report, expected) in [
+            (dropping, true),
             (Report::default(), false),
             (
                 of(vec![file("traefik.yml"), start.clone(), Step::Probe]),

@@ -3,7 +3,6 @@
 mod board;
 mod line;
 
-use std::io::{self, IsTerminal as _};
 use std::time::Instant;
 
 use self::board::Board;
@@ -22,10 +21,9 @@ pub(super) struct Display<'a> {
 
 impl<'a> Display<'a> {
     pub(super) fn new(output: &'a Output) -> Self {
-        let is_shown = output.animates() && io::stderr().is_terminal();
         Self {
             output,
-            board: Board::new(output, is_shown),
+            board: Board::new(output),
         }
     }
 

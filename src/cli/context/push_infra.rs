@@ -58,7 +58,7 @@ impl PushInfra {
     pub(crate) fn run(self, session: &Session) -> Result<Exit, Failure> {
         let context = session.load()?;
         let works = self.fleet.works(session, &context, "push-infra")?;
-        let pushes = self.pushes(session.output.redactor(), &context, &works)?;
+        let pushes = self.pushes(session, &context, &works)?;
         let run = Run {
             options: &self,
             session,

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::call::Caller;
+use super::plan_view;
 use crate::bundle::{Report, Step};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::prompt;
@@ -73,10 +74,11 @@ impl RollbackInfra {
         }
     }
 
-    /// Asks before something restarts or a port closes.
+    /// Asks before something restarts, a port closes, or something is lost.
     fn ask(&self, session: &Session, plan: &Report) -> Result<(), Failure> {
         let disturbs = |step: &Step| matches!(step, Step::Restart { .. });
-        if plan.closes.is_empty() && !plan.steps.iter().any(disturbs) {
+        let is_harmless = plan.closes.is_empty() && plan.drops.is_empty();
+        if is_harmless && !plan.steps.iter().any(disturbs) {
             return Ok(());
         }
         session.output.note(&self.plan_in_words(plan));
@@ -102,6 +104,7 @@ impl RollbackInfra {
             "steps": report.steps,
             "opens": report.opens,
             "closes": report.closes,
+            "drops": report.drops,
             "warnings": report.warnings,
         });
         session.output.result(&json, || self.in_words(report));
@@ -146,6 +149,7 @@ impl RollbackInfra {
             .iter()
             .map(|bind| format!("  close    {bind}\n"));
         let lines: String = steps.chain(opens).chain(closes).collect();
-        format!("{} would be changed:\n{}", self.machine, lines.trim_end())
+        let heading = plan_view::heading(&self.machine, plan, &|_, text| text.to_owned());
+        format!("{heading}\n{}", lines.trim_end())
     }
 }

@@ -10,6 +10,7 @@ mod host_key;
 mod name;
 mod port_list;
 mod token_source;
+mod token_text;
 mod traefik_version;
 
 pub use address::{Host, host_ipv4, host_ipv6};
@@ -18,6 +19,7 @@ pub use host_key::HostKey;
 pub use name::{ContextName, MachineName, SshAlias, UserName};
 pub use port_list::PortList;
 pub use token_source::{MASK, TokenSource};
+pub use token_text::{FoundToken, Wrapping, find as find_token};
 pub use traefik_version::TraefikVersion;
 
 /// What was given is not a value of its kind: the problem names the value (unless it is a secret),

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::InvalidValue;
+use super::{InvalidValue, token_text};
 
 /// What is shown in a secret's place.
 pub const MASK: &str = "***";
@@ -17,7 +17,7 @@ pub const MASK: &str = "***";
 /// Display, Debug and Serialize mask a literal token; only `context::file` writes it out.
 #[derive(Clone)]
 pub enum TokenSource {
-    /// The token itself.
+    /// The token itself, or a text that it is found in.
     Literal(SecretString),
     /// `file:PATH`.
     File(PathBuf),
@@ -27,50 +27,37 @@ pub enum TokenSource {
     Command(String),
 }
 
-impl TokenSource {
-    /// A literal token, whatever it begins with; what surrounds it is trimmed.
-    pub fn literal(token: &str) -> Result<Self, InvalidValue> {
-        let token = token.trim();
-        // The value stays out of the message: it may well be a secret with a mistake in it.
-        if token.is_empty() {
-            Err(invalid("the token is empty"))
-        } else if token == MASK {
-            Err(invalid("the token is the mask that hides it in outputs"))
-        } else if token.starts_with("--") {
-            Err(invalid("the token looks like an option"))
-        } else if !token.bytes().all(|b| b.is_ascii_graphic()) {
-            Err(invalid("the token holds spaces or control characters"))
-        } else {
-            Ok(Self::Literal(token.into()))
-        }
-    }
-}
-
 impl FromStr for TokenSource {
     type Err = InvalidValue;
 
     fn from_str(text: &str) -> Result<Self, InvalidValue> {
-        let text = text.trim();
-        if let Some(path) = text.strip_prefix("file:") {
+        let reference = token_text::unquoted(text);
+        if let Some(path) = reference.strip_prefix("file:") {
             let path = PathBuf::from(path.trim());
             if !path.is_absolute() {
-                return Err(invalid(format!("the path of `{text}` is not absolute")));
+                return Err(invalid(format!(
+                    "the path of `{reference}` is not absolute"
+                )));
             }
             Ok(Self::File(path))
-        } else if let Some(name) = text.strip_prefix("env:") {
+        } else if let Some(name) = reference.strip_prefix("env:") {
             let first = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
             if !first || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-                return Err(invalid(format!("`{text}` names no environment variable")));
+                return Err(invalid(format!(
+                    "`{reference}` names no environment variable"
+                )));
             }
             Ok(Self::Env(name.to_owned()))
-        } else if let Some(command) = text.strip_prefix("cmd:") {
+        } else if let Some(command) = reference.strip_prefix("cmd:") {
             let command = command.trim();
             if command.is_empty() || command.contains('\0') {
                 return Err(invalid("`cmd:` names no command"));
             }
             Ok(Self::Command(command.to_owned()))
         } else {
-            Self::literal(text)
+            // Kept as it is written: a push tells what it takes the token out of.
+            token_text::find(text)?;
+            Ok(Self::Literal(text.trim().into()))
         }
     }
 }
@@ -128,11 +115,12 @@ impl<'de> Deserialize<'de> for TokenSource {
     }
 }
 
+/// What would be valid.
+pub(super) const VALID: &str =
+    "a Cloudflare API token, or file:/ABSOLUTE/PATH, env:NAME or cmd:COMMAND";
+
 fn invalid(problem: impl Into<String>) -> InvalidValue {
-    InvalidValue::new(
-        problem,
-        "a Cloudflare API token, or file:/ABSOLUTE/PATH, env:NAME or cmd:COMMAND",
-    )
+    InvalidValue::new(problem, VALID)
 }
 
 #[cfg(test)]
@@ -147,6 +135,8 @@ mod tests {
             ("file:/etc/token", "file:/etc/token"),
             ("env:CF_TOKEN", "env:CF_TOKEN"),
             ("cmd: pass show cf ", "cmd:pass show cf"),
+            ("'env:CF_TOKEN'", "env:CF_TOKEN"),
+            ("CF_DNS_API_TOKEN=s3cret", "***"),
         ]);
         let token: TokenSource = "s3cret".parse().expect("a token");
         assert_eq!(format!("{token:?}"), "TokenSource(***)");

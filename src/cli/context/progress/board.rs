@@ -40,8 +40,8 @@ struct Canvas {
 }
 
 impl Board {
-    /// A board that shows its lines, or only keeps them.
-    pub(super) fn new(output: &Output, is_shown: bool) -> Self {
+    /// A board that shows its lines, or only keeps them where nobody could watch.
+    pub(super) fn new(output: &Output) -> Self {
         let canvas = Arc::new(Mutex::new(Canvas {
             output: output.clone(),
             lines: BTreeMap::new(),
@@ -49,7 +49,7 @@ impl Board {
             painted: 0,
             is_shown: false,
         }));
-        let painter = is_shown.then(|| {
+        let painter = output.animates().then(|| {
             let (end, ended) = mpsc::channel();
             let canvas = Arc::clone(&canvas);
             let painting = std::thread::spawn(move || {

@@ -116,7 +116,7 @@ impl Run<'_> {
         for warning in &report.warnings {
             output.warn(&format!("{name}: {warning}"));
         }
-        let heading = brush(Paint::Bold, &format!("{name} would be changed:"));
+        let heading = plan_view::heading(name, report, &brush);
         let plan = plan_view::plan(report, output.is_verbose(), &brush);
         let diffs = plan_view::diffs(&self.options.diffs(report), &brush);
         output.show(&format!("{heading}\n{plan}{diffs}"));

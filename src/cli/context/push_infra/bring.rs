@@ -7,11 +7,12 @@ use secrecy::SecretString;
 
 use super::{Push, PushInfra};
 use crate::bundle::{Bundle, Secrets, Token};
+use crate::cli::context::infra_options::tell_wrapping;
 use crate::cli::context::programs;
 use crate::cli::context::remote_failure::Work;
 use crate::cli::context::render_infra::unrenderable;
 use crate::cli::failure::Failure;
-use crate::cli::redactor::Redactor;
+use crate::cli::session::Session;
 use crate::context::value::TokenSource;
 use crate::context::{Context, Infra};
 use crate::push::Delivery;
@@ -21,7 +22,7 @@ impl PushInfra {
     /// The pushes of all machines. The programs are read once for all of them.
     pub(super) fn pushes<'a>(
         &self,
-        redactor: &Redactor,
+        session: &Session,
         context: &Context,
         works: &'a [Work<'a>],
     ) -> Result<Vec<Push<'a>>, Failure> {
@@ -34,9 +35,9 @@ impl PushInfra {
                 .map_err(|error| unrenderable(work.name, &error))?;
             infras.push(infra);
         }
-        let tokens = self.tokens(works, &infras)?;
+        let tokens = self.tokens(session, works, &infras)?;
         for token in tokens.iter().flatten() {
-            redactor.learn(token);
+            session.output.redactor().learn(token);
         }
         let renets = programs::renets(context)?;
         let renet = programs::renet(&renets)?;
@@ -73,6 +74,7 @@ impl PushInfra {
     /// each reference once, whatever the number of machines that name it.
     fn tokens(
         &self,
+        session: &Session,
         works: &[Work<'_>],
         infras: &[&Infra],
     ) -> Result<Vec<Option<SecretString>>, Failure> {
@@ -87,14 +89,15 @@ impl PushInfra {
             let token = match known {
                 Some((_, token)) => token.clone(),
                 None => {
-                    let token = source.resolve().map_err(Failure::from);
+                    let found = source.resolve().map_err(Failure::from);
                     let of_machine = |failure: Failure| match self.fleet.is_one() {
                         true => failure,
                         false => failure.of(work.name),
                     };
-                    let token = token.map_err(of_machine)?;
-                    resolved.push((source, token.clone()));
-                    token
+                    let found = found.map_err(of_machine)?;
+                    tell_wrapping(session, &found);
+                    resolved.push((source, found.token.clone()));
+                    found.token
                 }
             };
             tokens.push(Some(token));

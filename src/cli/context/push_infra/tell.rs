@@ -38,6 +38,7 @@ impl PushInfra {
             steps,
             opens,
             closes,
+            drops,
             drift,
             // Only a removal leaves something.
             kept: _,
@@ -53,6 +54,7 @@ impl PushInfra {
             "steps": steps,
             "opens": opens,
             "closes": closes,
+            "drops": drops,
             "drift": drift,
             "diffs": diffs,
             "warnings": warnings,
@@ -62,7 +64,7 @@ impl PushInfra {
             String::new()
         } else if self.only_looks() && is_pending {
             let plan = plan_view::plan(report, output.is_verbose(), &brush);
-            let heading = brush(Paint::Bold, &format!("{name} would be changed:"));
+            let heading = plan_view::heading(name, report, &brush);
             let diffs = plan_view::diffs(&diffs, &brush);
             format!("{heading}\n{plan}{diffs}nothing was changed: this was a dry run\n")
         } else {
@@ -130,7 +132,10 @@ fn in_words(name: &MachineName, report: &Report) -> String {
             edits.join(" and ")
         )
     });
+    let dropped =
+        (!report.drops.is_empty()).then(|| format!("dropped {}", plan_view::listed(&report.drops)));
     let done: Vec<String> = [
+        dropped,
         units,
         entry_points("opened", &report.opens),
         entry_points("closed", &report.closes),
@@ -157,6 +162,7 @@ fn entry_points(word: &str, binds: &[Bind]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bundle::Dropped;
 
     fn bind(entrypoint: &str) -> Bind {
         Bind {
@@ -182,6 +188,10 @@ mod tests {
                 .collect(),
             ..steps(restart())
         };
+        let moved = Report {
+            drops: vec![Dropped::Domain("example.com".into())],
+            ..steps(restart())
+        };
         let edited = Report {
             drift: vec!["/etc/rediacc/current/traefik.yml".into()],
             ..steps(vec![Step::Start { unit: unit() }])
@@ -203,6 +213,11 @@ mod tests {
                 port,
                 "server-1 is up to date (generation 3): restarted rediacc-proxy.service; \
                  opened tcp-25, tcp-26; closed 7 entry points",
+            ),
+            (
+                moved,
+                "server-1 is up to date (generation 3): dropped the domain example.com; \
+                 restarted rediacc-proxy.service",
             ),
             (
                 edited,
