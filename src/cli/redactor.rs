@@ -8,7 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::context::Context;
-use crate::context::value::{MASK, TokenSource};
+use crate::context::value::{MASK, TokenSource, find_token};
 
 /// How many characters of a secret in a row are masked, wherever they stand: a message that quotes a
 /// secret may cut it off.
@@ -36,8 +36,12 @@ impl Redactor {
     pub(crate) fn learn_all(&self, context: &Context) {
         let infras = context.machines.values().filter_map(|it| it.infra.as_ref());
         for source in infras.filter_map(|infra| infra.cf_dns_token.as_ref()) {
-            if let TokenSource::Literal(token) = source {
-                self.learn(token);
+            if let TokenSource::Literal(text) = source {
+                // What surrounds the token is no secret, as the name of a setting.
+                match find_token(text.expose_secret()) {
+                    Ok(found) => self.learn(&found.token),
+                    Err(_) => self.learn(text),
+                }
             }
         }
     }

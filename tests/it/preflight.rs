@@ -355,7 +355,7 @@ fn nothing_changes(rdc: &Rdc) {
 }
 
 /// Has a unit of its own listen on a port, and waits until it does.
-fn occupy(machine: &TestMachine, unit: &str, program: &str, address: &str, port: u16) {
+pub(crate) fn occupy(machine: &TestMachine, unit: &str, program: &str, address: &str, port: u16) {
     let listen = format!("TCP-LISTEN:{port},bind={address},fork,reuseaddr");
     let unit = format!("--unit={unit}");
     let run = ["systemd-run", "--quiet", "--collect", &unit];

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::preflight::occupy;
 use crate::rdc::Answer;
 use crate::secret_search::{self, holds};
 use crate::test_machine::TestMachine;
@@ -233,8 +234,9 @@ fn pushes_that_fail(workstation: &Workstation, machine: &TestMachine) {
         assert_ne!(answer.code, 0, "{}", answer.all());
         answer
     };
-    let set = [&SET[..], &["--cf-dns-token-file", "-", "--tcp-ports", "22"]].concat();
-    workstation.rdc_with_input(&set, BY_STDIN);
+    occupy(machine, "busy", "socat", machine.env("ADDR"), 2525);
+    let set = ["--cf-dns-token-file", "-", "--tcp-ports", "2525"];
+    workstation.rdc_with_input(&[&SET[..], &set].concat(), BY_STDIN);
     for options in [&["-vv"][..], &["-vv", "--json"]] {
         failed(&[options, &PUSH].concat());
     }

@@ -184,14 +184,6 @@ fn a_wrapped_token_is_taken_out_at_every_way_in() {
 fn a_push_sends_the_token_alone_whatever_it_finds_it_in() {
     let bench = Workbench::new("http://127.0.0.1:1");
     let traefik = bench.local("traefik", &program(OWN, 2000));
-    let standin = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/standins/machine/renet-stand-in"
-    );
-    bench.command(
-        "renet-stand-in",
-        &format!("tee $MACHINE/bundle | {standin}"),
-    );
     let email = ["--cert-email", "a@example.com"];
     bench.rdc.run(&[&SET[..], &email].concat()).done();
     let push = |source: &str, variable: &str, said: &str| {
@@ -208,9 +200,9 @@ fn a_push_sends_the_token_alone_whatever_it_finds_it_in() {
             .done();
         assert!(answer.stderr.contains(said), "{source}: {}", answer.stderr);
         assert!(!answer.all().contains(TOKEN), "{source}");
-        let bundle = fs::read_to_string(bench.machine("bundle")).expect("a bundle");
-        let bundle: Value = serde_json::from_str(&bundle).expect("JSON");
-        assert_eq!(bundle["cf_dns_token"], TOKEN, "{source}");
+        let secrets = fs::read_to_string(bench.machine("secrets")).expect("what it was sent");
+        let secrets: Value = serde_json::from_str(&secrets).expect("JSON");
+        assert_eq!(secrets["cf_dns_token"], TOKEN, "{source}");
     };
     let file = bench.rdc.path("token");
     for (wrapped, said) in wrapped() {
