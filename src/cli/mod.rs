@@ -6,6 +6,7 @@
 mod completions;
 mod context;
 mod failure;
+mod interrupt;
 mod man;
 mod output;
 mod prompt;

@@ -8,7 +8,8 @@ use super::plan::{self, Observed};
 use super::transaction::{self, Tell, Transaction};
 use super::workstation::Workstation;
 use super::{
-    Ending, check, diff, drops, failed, files, https, observe, preflight, refused, traefik_program,
+    Ending, check, diff, drops, failed, files, firewall, https, observe, preflight, refused,
+    traefik_program,
 };
 use crate::bundle::{Bundle, Diff, Failure, Message, Report, Step};
 use crate::layout;
@@ -73,6 +74,7 @@ pub(super) fn apply(
     if let Some(live) = current.filter(|_| plan::leaves_traefik_alone(&report.steps, &observed)) {
         report.warnings.extend(https::warning(live));
     }
+    report.warnings.extend(firewall::warnings(&examined.binds));
     if report.steps.is_empty() {
         return Ok(report);
     }

@@ -51,8 +51,18 @@ pub(super) fn restart_proxy() -> Result<(), Failure> {
     };
     let unit = generation.file(layout::PROXY_SERVICE).unwrap_or_default();
     let unit = String::from_utf8_lossy(unit);
-    if !standby::can_stand_by(&unit) || !main.serves() && !standby.serves() {
-        // One of the two would not share its entry points, or no Traefik serves at all.
+    if !standby::can_stand_by(&unit) {
+        // A generation of an older version. systemd removes the marks' folder with the unit that
+        // names it, which the one that starts now is not: they would speak for a Traefik that
+        // shares nothing.
+        if standby.serves() {
+            systemd::stop_now(layout::STANDBY_SERVICE)?;
+        }
+        plain()?;
+        return files::delete(&main.folder());
+    }
+    if !main.serves() && !standby.serves() {
+        // The one that runs would not share its entry points, or no Traefik serves at all.
         return plain();
     }
     if main.serves() {

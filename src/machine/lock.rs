@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{disk, failed, failure, files};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::{disk, failed, failure, files, refused};
 use crate::bundle::{Failure, FailureKind};
 use crate::layout;
 
@@ -31,6 +33,25 @@ impl Purpose {
         match self {
             Self::Push => "push",
             Self::Settle => "settle",
+        }
+    }
+
+    /// Fails where nobody hears us any more who asked for a change: it was broken off, or the
+    /// connection was lost, before it began.
+    fn is_waited_for(self) -> Result<(), Failure> {
+        // The end of a push is not for anybody.
+        if self == Self::Settle {
+            return Ok(());
+        }
+        let stdout = io::stdout();
+        // Nothing is asked for: the kernel tells in any case that a reader has gone.
+        let mut reader = [PollFd::new(&stdout, PollFlags::empty())];
+        let gone = PollFlags::ERR | PollFlags::HUP;
+        match poll(&mut reader, Some(&Timespec::default())) {
+            Ok(_) if reader[0].revents().intersects(gone) => Err(refused(
+                "whoever asked for this has gone: nothing was changed",
+            )),
+            _ => Ok(()),
         }
     }
 }
@@ -72,8 +93,11 @@ impl Lock {
             if begin.elapsed() >= patience {
                 return Err(held(&holder));
             }
+            purpose.is_waited_for()?;
             thread::sleep(INTERVAL);
         }
+        // Nothing is begun for somebody who meanwhile broke it off.
+        purpose.is_waited_for()?;
         let write = |file: &mut File| {
             file.set_len(0)?;
             file.rewind()?;

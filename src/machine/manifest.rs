@@ -52,6 +52,12 @@ impl Manifest {
         let gone = pushed.iter().filter(|(name, _)| !now.contains_key(*name));
         changed.chain(gone).map(|(name, _)| name.clone()).collect()
     }
+
+    /// The parts that were pushed and are not there any more.
+    pub(super) fn missing(&self, now: &Generation) -> Vec<&str> {
+        let names = self.0.keys().map(String::as_str);
+        names.filter(|name| now.get(name).is_none()).collect()
+    }
 }
 
 fn digest(entry: &Entry) -> String {
@@ -93,5 +99,6 @@ mod tests {
         ] {
             assert_eq!(pushed.edited(&generation(now)), expected);
         }
+        assert_eq!(pushed.missing(&generation(&[("b", "3"), ("c", "")])), ["a"]);
     }
 }

@@ -13,6 +13,7 @@ mod diff;
 mod disk;
 mod drops;
 mod files;
+mod firewall;
 mod generation;
 mod handover;
 mod https;

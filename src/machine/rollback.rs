@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::generation::{self, Generation, Live};
 use super::manifest::Manifest;
+use super::traefik_program::is_program;
 use super::transaction::{self, Tell, Transaction};
 use super::{apply, check, disk, observe, plan, preflight, refused};
 use crate::bundle::{Failure, Message, Report, Step};
@@ -55,7 +56,7 @@ pub(super) fn roll_back(options: &Options, tell: Tell<'_>) -> Result<Report, Fai
         .drift
         .retain(|path| !path.starts_with(layout::CURRENT));
     apply::compare(&mut report, &wanted, &observed)?;
-    has_its_renet(to, &wanted)?;
+    is_whole(to, &wanted)?;
     check::check(&wanted, &folder)?;
     if options.dry_run {
         return Ok(report);
@@ -109,15 +110,34 @@ fn steps(planned: Vec<Step>, to: u32) -> Vec<Step> {
         .collect()
 }
 
-/// Whether a generation's route server can still be started.
-fn has_its_renet(number: u32, wanted: &Generation) -> Result<(), Failure> {
-    match wanted.link(layout::RENET) {
-        Some(renet) if renet.is_file() => Ok(()),
-        _ => Err(refused(format!(
-            "the `renet` of generation {number} is gone from the machine"
-        ))
-        .hint("push again what is declared: `rdc context push-infra MACHINE`")),
+/// Whether a generation can still run: somebody may have removed programs that only it needs, or
+/// parts of it.
+fn is_whole(number: u32, wanted: &Generation) -> Result<(), Failure> {
+    let mut missing: Vec<String> = [layout::RENET, layout::TRAEFIK]
+        .into_iter()
+        .filter_map(|name| match wanted.link(name) {
+            Some(program) if is_program(program) => None,
+            Some(program) => Some(format!(
+                "the `{name}` of generation {number} is gone from the machine: there is no program \
+                 {}",
+                program.display()
+            )),
+            None => Some(format!("generation {number} names no `{name}`")),
+        })
+        .collect();
+    if let Some(manifest) = Manifest::read(&generation::folder(number))? {
+        let parts = manifest.missing(wanted).into_iter();
+        let parts = parts.filter(|part| ![layout::RENET, layout::TRAEFIK].contains(part));
+        missing.extend(parts.map(|part| format!("{part} of generation {number} is gone")));
     }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(refused(missing.join("\n")).hint(format!(
+        "nothing was changed; go back to another one with `--to` ({}), or push what is declared: \
+         `rdc context push-infra MACHINE`",
+        kept(&generation::numbers()?)
+    )))
 }
 
 /// That a generation is not any more what was pushed.
@@ -137,15 +157,12 @@ fn edits(number: u32, wanted: &Generation) -> Result<Vec<String>, Failure> {
 
 fn target(to: Option<u32>, live: &Live) -> Result<u32, Failure> {
     let numbers = generation::numbers()?;
-    let kept = || {
-        let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
-        format!("the machine keeps {}", numbers.join(", "))
-    };
     match to {
         Some(number) if numbers.contains(&number) => Ok(number),
-        Some(number) => {
-            Err(refused(format!("there is no generation {number} on this machine")).hint(kept()))
-        }
+        Some(number) => Err(
+            refused(format!("there is no generation {number} on this machine"))
+                .hint(kept(&numbers)),
+        ),
         None => numbers
             .iter()
             .copied()
@@ -155,9 +172,14 @@ fn target(to: Option<u32>, live: &Live) -> Result<u32, Failure> {
                     "there is no generation before {}, which is the live one",
                     live.number
                 ))
-                .hint(kept())
+                .hint(kept(&numbers))
             }),
     }
+}
+
+fn kept(numbers: &[u32]) -> String {
+    let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    format!("the machine keeps {}", numbers.join(", "))
 }
 
 #[cfg(test)]

@@ -103,7 +103,8 @@ fn uploaded_traefiks() -> Vec<PathBuf> {
     found.into_iter().rev().map(|(_, path)| path).collect()
 }
 
-fn is_program(path: &Path) -> bool {
+/// Whether a path leads to something that may be run.
+pub(super) fn is_program(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
 }
 

@@ -129,9 +129,8 @@ fn ctrl_c_ends_all_and_names_every_machine() {
     stderr.read_to_string(&mut said).expect("text");
     assert_eq!(status.code(), Some(130), "{said}");
     for line in [
-        "error: server-1: interrupted\n",
-        "error: server-2: interrupted\n",
-        "run `rdc context push-infra server-2` again to see",
+        "error: server-1, server-2: interrupted\n",
+        "`rdc context status-infra server-1 server-2` shows",
     ] {
         assert!(said.contains(line), "no {line:?} in\n{said}");
     }

@@ -515,7 +515,7 @@ fn a_connection_that_breaks(machine: &TestMachine) {
         let output = rdc.wait_with_output().expect("rdc ends");
         let answer = workstation.answer(&words, output).code(code);
         told(&answer, signs);
-        told(&answer, &["run `rdc context push-infra server-1` again"]);
+        told(&answer, &["`rdc context status-infra server-1` shows"]);
     }
     assert_nothing_left(&workstation);
 }

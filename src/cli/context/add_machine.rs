@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::RangedU64ValueParser;
 
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::interrupt::interruptible;
 use crate::cli::prompt;
 use crate::cli::session::Session;
 use crate::context::value::{Host, HostKey, InvalidValue, MachineName, SshAlias, UserName};
@@ -144,7 +145,9 @@ fn scan(
     reach: &Reach,
     expected: Option<String>,
 ) -> Result<Vec<HostKey>, Failure> {
-    let mut keys = scan_host_keys(reach).map_err(|error| match error {
+    let asked = reach.clone();
+    let scanned = interruptible(move || scan_host_keys(&asked))?;
+    let mut keys = scanned.map_err(|error| match error {
         ScanError::Unreachable { .. } => Failure::from(error).hint(
             "check the address, and that SSH listens there; --no-scan declares the machine all the same",
         ),

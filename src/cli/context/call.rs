@@ -5,6 +5,7 @@ use super::programs;
 use super::progress::Display;
 use super::remote_failure::Work;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::interrupt::{settled, unless_interrupted};
 use crate::cli::session::Session;
 use crate::context::Context;
 use crate::context::value::MachineName;
@@ -93,11 +94,10 @@ impl<'a> Caller<'a> {
     fn run(&self, verb: &str, options: Vec<String>, lend: bool) -> Result<Called, Failure> {
         let display = Display::new(&self.session.output);
         let called = fleet::block_on(async {
-            tokio::select! {
-                called = self.ask(verb, options, lend, &display) => called,
-                _ = tokio::signal::ctrl_c() => Err(Stopped::Interrupted),
-            }
+            let ask = async { settled(self.ask(verb, options, lend, &display).await).await };
+            unless_interrupted(ask).await
         })?;
+        let called = called.unwrap_or(Err(Stopped::Interrupted));
         display.clear();
         called.map_err(|stopped| stopped.failure(&self.session.output, &self.work))
     }

@@ -8,14 +8,14 @@
 use std::collections::BTreeSet;
 use std::pin::pin;
 
-use anyhow::Context as _;
 use clap::ArgGroup;
 use clap::builder::RangedU64ValueParser;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
-use super::remote_failure::Work;
+use super::remote_failure::{Work, goes_on};
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::interrupt::{LAST_WORDS, interrupted, runtime, settled};
 use crate::cli::output::Output;
 use crate::cli::session::Session;
 use crate::context::Context;
@@ -105,17 +105,18 @@ impl Fleet {
         let mut ended: Vec<_> = items.iter().map(|_| Err(Stopped::Interrupted)).collect();
         let work = &work;
         let running = stream::iter(items.into_iter().enumerate())
-            .map(|(at, item)| async move { (at, work(item).await) })
+            .map(|(at, item)| async move { (at, settled(work(item).await).await) })
             .buffer_unordered(self.jobs);
         let mut running = pin!(running);
-        let mut interrupt = pin!(tokio::signal::ctrl_c());
+        let mut interrupt = pin!(interrupted());
         loop {
             tokio::select! {
+                biased;
+                () = &mut interrupt => return ended,
                 next = running.next() => match next {
                     Some((at, end)) => ended[at] = end,
                     None => return ended,
                 },
-                _ = &mut interrupt => return ended,
             }
         }
     }
@@ -153,20 +154,46 @@ impl Fleet {
         if !output.is_json() {
             output.result(&(), || joined(&texts));
         }
+        let (mut interrupted, mut verb) = (Vec::new(), "");
+        let mut hint = None;
         for (at, work, stopped) in failed {
+            let is_interrupted = matches!(stopped, Stopped::Interrupted);
             let failure = stopped.failure(output, work);
             exit = exit.worse(failure.exit);
             answers[at] = json!({ "machine": work.name });
             answers[at]["error"] = failure.to_json()["error"].take();
-            if !output.is_json() {
-                output.failure(&failure.of(work.name));
+            if is_interrupted {
+                verb = work.verb;
+                interrupted.push(work.name.as_str());
+            } else if !output.is_json() {
+                output.failure(&unless_told(failure.of(work.name), &mut hint));
             }
+        }
+        if !interrupted.is_empty() && !output.is_json() {
+            let message = format!("{}: interrupted", interrupted.join(", "));
+            let failure = Failure::new(Exit::Interrupted, message);
+            let names = if self.all {
+                &["--all"]
+            } else {
+                interrupted.as_slice()
+            };
+            output.failure(&failure.hint(goes_on(verb, names)));
         }
         if output.is_json() {
             output.result(&json!({ "machines": answers }), String::new);
         }
         Ok(exit)
     }
+}
+
+/// The same failure, without its hint where that of the failure before it was the same.
+fn unless_told(mut failure: Failure, told: &mut Option<String>) -> Failure {
+    if failure.hint == *told {
+        failure.hint = None;
+    } else {
+        told.clone_from(&failure.hint);
+    }
+    failure
 }
 
 /// The texts of several machines: apart where one takes more than a line.
@@ -178,11 +205,11 @@ fn joined(texts: &[String]) -> String {
 
 /// Waits for work on machines.
 pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    Ok(runtime.block_on(work))
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    // A question that was broken off still waits for a key.
+    runtime.shutdown_timeout(LAST_WORDS);
+    Ok(done)
 }
 
 /// What the work on one machine came to, as it is told.
@@ -272,6 +299,16 @@ mod tests {
         let expected: Vec<_> = (0..10).map(|n| (n != 4).then_some(n)).collect();
         assert_eq!(numbers, expected);
         assert_eq!(most.get(), 3);
+    }
+
+    #[test]
+    fn a_hint_that_many_share_is_told_once() {
+        let mut told = None;
+        let hints = [("a", "x"), ("b", "x"), ("c", "y"), ("d", "x")].map(|(name, hint)| {
+            let failure = Failure::new(Exit::Unreachable, name).hint(hint);
+            unless_told(failure, &mut told).hint.unwrap_or_default()
+        });
+        assert_eq!(hints, ["x", "", "y", "x"]);
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The questions of `set-infra` on a terminal: what is stored stands there to be edited, and a
 //! field that is emptied is unset.
 
-use dialoguer::{Confirm, Input, Password};
+use dialoguer::{Input, Password};
 
 use crate::cli::failure::Failure;
-use crate::cli::prompt::broken_off;
+use crate::cli::prompt;
 use crate::context::Infra;
 use crate::context::value::{
     BaseDomain, CertEmail, InvalidValue, PortList, TokenSource, host_ipv4, host_ipv6,
@@ -62,11 +62,8 @@ pub(crate) fn ask(stored: &Infra, given: &mut Given) -> Result<(), Failure> {
     )?;
     given.unset = unset;
     given.cf_dns_token = token(stored.cf_dns_token.as_ref())?.map(Into::into);
-    let auto_routes = Confirm::new()
-        .with_prompt("automatic routes for containers without traefik labels")
-        .default(stored.auto_routes)
-        .interact()
-        .map_err(|error| broken_off(&error))?;
+    let question = "automatic routes for containers without traefik labels";
+    let auto_routes = prompt::confirm(question, stored.auto_routes)?;
     // Always given: an interview that changes nothing is still an answer.
     given.auto_routes = Some(if auto_routes { Switch::On } else { Switch::Off });
     Ok(())
@@ -75,34 +72,37 @@ pub(crate) fn ask(stored: &Infra, given: &mut Given) -> Result<(), Failure> {
 type Check = fn(&str) -> Result<(), InvalidValue>;
 
 fn line(question: &str, stored: &str, check: Check) -> Result<String, Failure> {
-    let answer: String = Input::new()
-        .with_prompt(question)
-        .with_initial_text(stored)
-        .allow_empty(true)
-        .validate_with(|text: &String| match text.trim() {
-            "" => Ok(()),
-            text => check(text).map_err(|error| format!("{error}; give {}", error.valid())),
-        })
-        .interact_text()
-        .map_err(|error| broken_off(&error))?;
+    let (question, stored) = (question.to_owned(), stored.to_owned());
+    let answer: String = prompt::answered(move || {
+        Input::new()
+            .with_prompt(question)
+            .with_initial_text(stored)
+            .allow_empty(true)
+            .validate_with(|text: &String| match text.trim() {
+                "" => Ok(()),
+                text => check(text).map_err(|error| format!("{error}; give {}", error.valid())),
+            })
+            .interact_text()
+    })?;
     Ok(answer.trim().to_owned())
 }
 
 fn token(stored: Option<&TokenSource>) -> Result<Option<String>, Failure> {
-    let prompt = match stored {
+    let question = match stored {
         Some(stored) => format!("Cloudflare API token (empty keeps {stored})"),
         None => "Cloudflare API token (empty for none)".to_owned(),
     };
-    let answer = Password::new()
-        .with_prompt(prompt)
-        .allow_empty_password(true)
-        .validate_with(|text: &String| match text.trim() {
-            "" => Ok(()),
-            // A reference may be relative here; it is checked when all is.
-            text if text.starts_with("file:") => Ok(()),
-            text => text.parse::<TokenSource>().map(drop),
-        })
-        .interact()
-        .map_err(|error| broken_off(&error))?;
+    let answer = prompt::answered(|| {
+        Password::new()
+            .with_prompt(question)
+            .allow_empty_password(true)
+            .validate_with(|text: &String| match text.trim() {
+                "" => Ok(()),
+                // A reference may be relative here; it is checked when all is.
+                text if text.starts_with("file:") => Ok(()),
+                text => text.parse::<TokenSource>().map(drop),
+            })
+            .interact()
+    })?;
     Ok((!answer.trim().is_empty()).then_some(answer))
 }

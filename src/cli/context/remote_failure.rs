@@ -175,12 +175,19 @@ impl Work<'_> {
     }
 
     fn goes_on(&self) -> String {
-        let Self { verb, name, .. } = self;
-        format!(
-            "what the machine had begun it brings to an end; run `rdc context {verb} {name}` again \
-             to see"
-        )
+        goes_on(self.verb, &[self.name.as_str()])
     }
+}
+
+/// What there is to do after a command that did not see its end on these machines. It is not the
+/// command again: as long as a machine works on what it had begun, it is locked.
+pub(super) fn goes_on(verb: &str, names: &[&str]) -> String {
+    const STATUS: &str = "status-infra";
+    let names = names.join(" ");
+    if verb == STATUS {
+        return format!("run `rdc context {STATUS} {names}` again");
+    }
+    format!("what a machine had begun it brings to an end: `rdc context {STATUS} {names}` shows it")
 }
 
 fn key_failure(failure: Failure, path: &Path, problem: KeyProblem) -> Failure {

@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::interrupt::interruptible;
 use crate::cli::prompt;
 use crate::cli::session::Session;
 use crate::cli::table::table;
@@ -47,6 +48,7 @@ impl ScanKeys {
                 self.accept_changed,
             ) {
                 Ok(state) => scanned.push(Scanned { name, state }),
+                Err(failure) if failure.exit == Exit::Interrupted => return Err(failure),
                 Err(failure) => failures.push((name, failure)),
             }
         }
@@ -138,7 +140,8 @@ fn scan(
     session
         .output
         .detail(&format!("asking {reach} for its host keys"));
-    let found = scan_host_keys(reach)?;
+    let asked = reach.clone();
+    let found = interruptible(move || scan_host_keys(&asked))??;
     let shown = fingerprints(&found);
     let state = match relation(known, &found) {
         Relation::Same => return Ok(State::Unchanged),

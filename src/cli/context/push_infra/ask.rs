@@ -1,7 +1,6 @@
 //! A push on a terminal: all machines plan, the plans are shown and asked about, and what was
 //! shown is what is done.
 
-use anyhow::Context as _;
 use futures_util::future::join_all;
 
 use super::{Push, Pushed, Run};
@@ -103,7 +102,7 @@ impl Run<'_> {
             names(pending.iter().map(|(name, _)| *name).collect())
         );
         let remotes: Vec<_> = pending.iter().map(|(_, it)| &it.remote).collect();
-        if confirm_connected(&remotes, question).await? {
+        if confirm_connected(&remotes, &question).await? {
             Ok(true)
         } else {
             Err(Failure::new(Exit::Refused, "nothing was changed"))
@@ -156,7 +155,7 @@ impl Run<'_> {
 
 /// Asks while the machines stay connected: `ssh` closes a connection that nobody uses for a
 /// while, and an operator may think for longer.
-async fn confirm_connected(remotes: &[&Remote], question: String) -> Result<bool, Failure> {
+async fn confirm_connected(remotes: &[&Remote], question: &str) -> Result<bool, Failure> {
     let (held, uses): (Vec<_>, Vec<_>) = remotes
         .iter()
         .map(|remote| {
@@ -171,10 +170,10 @@ async fn confirm_connected(remotes: &[&Remote], question: String) -> Result<bool
         })
         .unzip();
     let answer = async {
-        let answer = tokio::task::spawn_blocking(move || prompt::confirm(&question, false)).await;
+        let answer = prompt::confirm_meanwhile(question, false).await;
         drop(held);
         answer
     };
     let (answer, _) = tokio::join!(answer, join_all(uses));
-    answer.context("cannot ask")?
+    answer
 }
