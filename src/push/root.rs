@@ -45,7 +45,7 @@ pub enum NoRootCause {
 }
 
 /// How the programs say what is in the way; the first sign that fits counts.
-const SIGNS: [(&str, NoRootCause); 11] = [
+const SIGNS: [(&str, NoRootCause); 12] = [
     ("neither sudo nor doas", NoRootCause::NoProgram),
     ("must have a tty", NoRootCause::NeedsTerminal),
     ("password is required", NoRootCause::SudoRefuses),
@@ -56,6 +56,7 @@ const SIGNS: [(&str, NoRootCause); 11] = [
     ("may not run sudo", NoRootCause::SudoRefuses),
     ("doas: Auth", NoRootCause::DoasRefuses),
     ("doas: Operation not permitted", NoRootCause::DoasRefuses),
+    ("doas is not enabled", NoRootCause::DoasRefuses),
     ("doas: ", NoRootCause::Broken),
 ];
 
@@ -138,6 +139,10 @@ mod tests {
             ("rdc: neither sudo nor doas is installed", Some(NoProgram)),
             ("doas: Authorization required", Some(DoasRefuses)),
             ("doas: Operation not permitted", Some(DoasRefuses)),
+            (
+                "doas: doas is not enabled, /etc/doas.conf: No such file or directory",
+                Some(DoasRefuses),
+            ),
             ("doas: doas.conf is not owned by root", Some(Broken)),
             (
                 "sudo: /etc/sudo.conf is owned by uid 1000, should be 0\n",

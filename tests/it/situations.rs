@@ -178,12 +178,12 @@ fn nobody_pushes_who_has_left_while_waiting(world: &World) {
         .stderr(Stdio::null())
         .spawn()
         .expect("it starts");
-    let renet = "until pgrep -f '^/usr/lib/[^ ]* infra apply'; do :; done";
+    let renet = "until pgrep -f '^/usr/lib/[^ ]* infra .*apply'; do :; done";
     world.shell(renet);
     interrupt(&rdc, "INT");
     assert_eq!(code(rdc), 130);
     // It is not the end of the lock that it waits for now.
-    world.shell("while pgrep -f '^/usr/lib/[^ ]* infra apply' >/dev/null; do :; done");
+    world.shell("while pgrep -f '^/usr/lib/[^ ]* infra .*apply' >/dev/null; do :; done");
     drop(holder.stdin.take());
     holder.wait().expect("it ends");
     world.push(&["m", "--check"]).code(3);

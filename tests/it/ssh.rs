@@ -358,9 +358,39 @@ fn sudo_that_does_not_let_in(workstation: &Workstation, machine: &TestMachine) {
         told(&answer, &["a password is required", line]);
     }
     machine.run(&["mv", "/usr/bin/sudo", "/usr/bin/sudo.away"]);
+    doas_in_the_place_of_sudo(workstation, machine);
+    machine.run(&["mv", "/usr/bin/doas", "/usr/bin/doas.away"]);
     let answer = push(workstation, "default", "server-1").code(6);
     told(&answer, &["neither `sudo` nor `doas`", "log in as root"]);
+    machine.run(&["mv", "/usr/bin/doas.away", "/usr/bin/doas"]);
     machine.run(&["mv", "/usr/bin/sudo.away", "/usr/bin/sudo"]);
+}
+
+fn doas_in_the_place_of_sudo(workstation: &Workstation, machine: &TestMachine) {
+    let configure = |lines: &str| {
+        machine.run_with_input(&["sh", "-c", "cat >/etc/doas.conf"], lines);
+    };
+    let line = "/etc/doas.conf on the machine, as its last line: permit nopass operator";
+    let refused = || {
+        let answer = push(workstation, "default", "server-1").code(6);
+        told(
+            &answer,
+            &["`doas` on the machine does not let this user in", line],
+        );
+    };
+    refused();
+    for lines in ["permit operator\n", "permit nopass nobody\n"] {
+        configure(lines);
+        refused();
+    }
+    configure("permit nopass operator\n");
+    reaches(workstation, "default", "server-1");
+    // So that an upload and a lent program go through it too.
+    machine.run(&["rm", "-r", "/usr/lib/rediacc/renet"]);
+    let plan = ["context", "push-infra", "server-1", "--dry-run"];
+    workstation.run(&plan).done();
+    push(workstation, "default", "server-1").done();
+    machine.run(&["rm", "/etc/doas.conf"]);
 }
 
 fn a_login_without_a_shell(workstation: &Workstation, machine: &TestMachine) {
