@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use openssh::Session;
 use tempfile::TempDir;
@@ -89,6 +90,16 @@ impl Link {
     }
 }
 
+/// How long the machine may take to end the session before: with `MaxSessions 1` of sshd_config(5) it
+/// opens no other one meanwhile.
+const SESSION_PATIENCE: Duration = Duration::from_secs(2);
+const SESSION_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Whether the machine opens no further session on the connection, which is up.
+fn is_full(error: &openssh::Error) -> bool {
+    with_causes(error).contains("Session open refused by peer")
+}
+
 /// A program under way.
 enum Child<'a> {
     Local(tokio::process::Child),
@@ -111,14 +122,25 @@ impl<'a> Child<'a> {
                 .spawn()
                 .map(Self::Local)
                 .map_err(openssh::Error::ChildIo),
-            Link::Ssh { session, .. } => session
-                .raw_command(command)
-                .stdin(stdin)
-                .stdout(stdout)
-                .stderr(stderr)
-                .spawn()
-                .await
-                .map(Self::Ssh),
+            Link::Ssh { session, .. } => {
+                let begun = Instant::now();
+                loop {
+                    let copy = |fd: &OwnedFd| fd.try_clone().map_err(openssh::Error::ChildIo);
+                    let spawned = session
+                        .raw_command(command)
+                        .stdin(copy(&stdin)?)
+                        .stdout(copy(&stdout)?)
+                        .stderr(copy(&stderr)?)
+                        .spawn()
+                        .await;
+                    match spawned {
+                        Err(error) if is_full(&error) && begun.elapsed() < SESSION_PATIENCE => {
+                            tokio::time::sleep(SESSION_INTERVAL).await;
+                        }
+                        spawned => return spawned.map(Self::Ssh),
+                    }
+                }
+            }
         }
     }
 

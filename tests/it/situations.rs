@@ -23,6 +23,7 @@ fn machines_that_tests_seldom_have_work_or_say_why_not() {
     let world = World::up();
     a_login_shell_of_zsh(&world);
     a_jump_host_known_by_a_hashed_name(&world);
+    an_sshd_with_one_session_a_connection(&world);
     a_firewall_that_opens_nothing_is_told_with_what_opens_it(&world);
     thirty_machines_of_which_twenty_do_not_answer(&world);
     nobody_pushes_who_has_left_while_waiting(&world);
@@ -70,6 +71,17 @@ fn a_jump_host_known_by_a_hashed_name(world: &World) {
     assert!(scan.contains("unchanged"), "{scan}");
     let forget = ["context", "remove-machine", "inner"];
     world.workstation.rdc(&forget);
+}
+
+/// A session that ends and the next one overlap for a moment, which one connection may not have here.
+fn an_sshd_with_one_session_a_connection(world: &World) {
+    world.sshd("MaxSessions 1");
+    for _ in 0..3 {
+        world.machine.run(&["rm", "-r", "/usr/lib/rediacc/renet"]);
+        world.push(&["m", "--dry-run"]).done();
+        world.push(&["m"]).done();
+    }
+    world.sshd("");
 }
 
 fn a_firewall_that_opens_nothing_is_told_with_what_opens_it(world: &World) {
@@ -374,7 +386,8 @@ impl World {
     /// Sets something of the machine's sshd.
     fn sshd(&self, setting: &str) {
         self.shell(&format!(
-            "echo '{setting}' >/etc/ssh/sshd_config.d/situation.conf && systemctl restart ssh"
+            "echo '{setting}' >/etc/ssh/sshd_config.d/situation.conf && \
+             systemctl reset-failed ssh && systemctl restart ssh"
         ));
     }
 }
