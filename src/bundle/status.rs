@@ -35,6 +35,8 @@ pub struct Status {
     pub https: Part<Https>,
     /// What will keep the next push from working.
     pub obstacles: Part<Vec<Obstacle>>,
+    /// What the machine's firewall keeps visitors from, each in words with what opens it.
+    pub firewall: Part<Vec<String>>,
 }
 
 /// A part of a status, or why it cannot be told.

@@ -4,7 +4,7 @@
 
 use super::dialogue::{self, Answer, Dialogue, Ended, Found};
 use super::root::with_root;
-use super::{Observer, Program, PushError, Renets, lend};
+use super::{Observer, Program, PushError, lend};
 use crate::bundle::{PROTOCOL, Report, Secrets, Status};
 use crate::layout;
 use crate::release::Architecture;
@@ -62,15 +62,8 @@ pub enum Called {
 pub struct Remains {
     /// Programs that are there and cannot be run.
     pub unusable: Vec<String>,
-    left: Vec<String>,
-    architecture: Architecture,
-}
-
-impl Remains {
-    /// Whether there is a live generation.
-    pub fn has_generation(&self) -> bool {
-        self.left.iter().any(|path| path == layout::CURRENT)
-    }
+    /// What the machine is.
+    pub architecture: Architecture,
 }
 
 impl Call<'_> {
@@ -92,20 +85,18 @@ impl Call<'_> {
         called(dialogue.end(exit)?)
     }
 
-    /// Asks a machine on which no `renet` can be run, by one that is lent for this question.
+    /// Asks a machine by a `renet` that is lent for this question.
     pub async fn run_lent(
         &self,
-        remains: &Remains,
-        renets: &Renets,
+        renet: &Program,
         remote: &Remote,
         observer: &mut dyn Observer,
     ) -> Result<Called, PushError> {
-        let renet = renets.of(remains.architecture)?;
         let (protocol, options) = (PROTOCOL.to_string(), self.options());
         let words = dialogue::words(self.verb, &options, &protocol);
         let (mut dialogue, input) = Dialogue::new(&Secrets::default(), observer)?;
         let mut hear = |line: &str| dialogue.hear(line);
-        let exit = lend::run(remote, &renet, &words, input, &mut hear).await?;
+        let exit = lend::run(remote, renet, &words, input, &mut hear).await?;
         called(dialogue.end(exit)?)
     }
 
@@ -127,13 +118,12 @@ fn called(ended: Ended) -> Result<Called, PushError> {
 
 /// What is left of a push, if anything is.
 fn remains(found: &Found) -> Option<Remains> {
-    let (unusable, left) = (found.paths("unusable"), found.paths("left"));
-    if unusable.is_empty() && left.is_empty() {
+    let unusable = found.paths("unusable");
+    if unusable.is_empty() && found.paths("left").is_empty() {
         return None;
     }
     Some(Remains {
         unusable,
-        left,
         architecture: found.architecture,
     })
 }

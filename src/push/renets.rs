@@ -42,7 +42,7 @@ impl Renets {
     }
 
     /// The one for an architecture.
-    pub(super) fn of(&self, architecture: Architecture) -> Result<Program, NoRenet> {
+    pub fn of(&self, architecture: Architecture) -> Result<Program, NoRenet> {
         let named = self.named(architecture);
         [self.usual.clone()]
             .iter()

@@ -4,10 +4,11 @@
 //! only what a push depends on.
 
 use std::ffi::OsString;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -44,6 +45,15 @@ const OPTIONS: [&str; 16] = [
 /// The name of the control socket in the folder of a connection, as the client library knows it.
 const CONTROL_SOCKET: &str = "master";
 
+/// How long to wait before a machine that hung up is asked again, each time: an `sshd` that has
+/// `MaxStartups` logins under way hangs up on more of them, and each takes a fraction of a second.
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+];
+
 /// Connects to a machine, or says which layer refused. Answers the connection's folder, with the
 /// control socket in it.
 pub(super) async fn open(
@@ -51,6 +61,26 @@ pub(super) async fn open(
     machine: &Machine,
     key: &Path,
 ) -> Result<TempDir, RemoteError> {
+    for pause in PAUSES {
+        match attempt(name, machine, key).await {
+            Err(error) if error.is_busy() => {
+                tracing::debug!("{name}: {error}; it is asked again");
+                tokio::time::sleep(pause + jitter(pause)).await;
+            }
+            ended => return ended,
+        }
+    }
+    attempt(name, machine, key).await
+}
+
+/// Something between nothing and a pause, so that those who were hung up on together do not come
+/// back together.
+fn jitter(pause: Duration) -> Duration {
+    let random = RandomState::new().build_hasher().finish();
+    pause.mul_f64(random as f64 / u64::MAX as f64)
+}
+
+async fn attempt(name: &str, machine: &Machine, key: &Path) -> Result<TempDir, RemoteError> {
     let started = Instant::now();
     let local = |error| RemoteError::Local {
         name: name.to_owned(),

@@ -49,6 +49,24 @@ pub enum RemoteError {
     },
 }
 
+impl RemoteError {
+    /// Whether somebody hung up before any login, which may pass: the machine's `sshd`, or that of a
+    /// jump host.
+    pub(super) fn is_busy(&self) -> bool {
+        match self {
+            Self::Connect { cause, detail, .. } => match cause {
+                ConnectCause::HungUp => true,
+                ConnectCause::Between(_) => detail.contains(HUNG_UP),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
+/// How `ssh` says that somebody hung up.
+const HUNG_UP: &str = "kex_exchange_identification";
+
 /// What a login does that does not run the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LoginProblem {
@@ -171,7 +189,7 @@ pub(super) fn refusal(log: &str, beside: &str, way: &Way) -> (ConnectCause, Stri
         let said = if beside.is_empty() { logged } else { beside };
         return (ConnectCause::Between(proxy), format!("on the way, {said}"));
     }
-    if logged.has(&["kex_exchange_identification"]) {
+    if logged.has(&[HUNG_UP]) {
         return (ConnectCause::HungUp, logged.last());
     }
     let detail = if logged.has(&["timed out"]) {
@@ -206,8 +224,9 @@ pub(super) fn noticed(log: &str, beside: &str) -> Option<String> {
 }
 
 /// How lines of `ssh` begin that give no reason for anything: what it does when all is well, its
-/// statistics at the end of a connection, and what it says for debugging.
-const NO_REASONS: [&str; 8] = [
+/// statistics at the end of a connection, what it says for debugging, and the frame of a warning.
+const NO_REASONS: [&str; 9] = [
+    "@",
     "Authenticated to",
     "Bytes per second:",
     "OpenSSH_",

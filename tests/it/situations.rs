@@ -107,6 +107,9 @@ fn a_firewall_that_opens_nothing_is_told_with_what_opens_it(world: &World) {
                 .as_str()
                 .is_some_and(|it| it.contains(opens))
         );
+        let status = ["context", "status-infra", "m"];
+        let status = world.workstation.run(&status).done().stdout;
+        assert!(status.contains(opens), "{status}");
         assert!(!reaches(machine, 443), "{begin}: nothing is closed");
         // What was told is what helps.
         for command in opens.split('`').skip(1).step_by(2) {

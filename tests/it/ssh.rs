@@ -2,10 +2,13 @@
 //! and what does not is told with the layer that refused and what mends it.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::rdc::Answer;
@@ -60,6 +63,7 @@ fn what_keeps_ssh_from_a_machine_is_told_with_what_mends_it() {
         scope.spawn(|| a_silent_address(&machine));
         scope.spawn(|| a_connection_that_breaks(&machine));
         scope.spawn(|| an_address_that_hangs_up(&machine));
+        scope.spawn(|| an_sshd_that_is_busy_for_a_moment(&machine));
     });
 }
 
@@ -490,6 +494,47 @@ fn an_address_that_hangs_up(machine: &TestMachine) {
         &answer,
         &["127.0.0.1 port", "hint: after failed logins", "in a minute"],
     );
+}
+
+/// As an `sshd` that has as many logins under way as it may.
+fn an_sshd_that_is_busy_for_a_moment(machine: &TestMachine) {
+    let workstation = Workstation::new(&[]);
+    workstation.context("default", &key(machine));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    let sshd = format!("{}:22", machine.env("ADDR"));
+    let hang_ups = Arc::new(AtomicUsize::new(0));
+    let left = Arc::clone(&hang_ups);
+    std::thread::spawn(move || {
+        for client in listener.incoming() {
+            let client = client.expect("a connection");
+            let take = |left: usize| left.checked_sub(1);
+            if left
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, take)
+                .is_err()
+            {
+                relay(&client, &TcpStream::connect(&sshd).expect("the sshd"));
+            }
+        }
+    });
+    let port = port.to_string();
+    let way = ["--ip", "127.0.0.1", "--port", &port, "--user", "operator"];
+    workstation.declare("default", "server-1", &way, machine);
+    hang_ups.store(3, Ordering::SeqCst);
+    reaches(&workstation, "default", "server-1");
+    assert_eq!(hang_ups.load(Ordering::SeqCst), 0, "it hung up on nobody");
+}
+
+/// Hands over what either side sends, until both have ended.
+fn relay(client: &TcpStream, server: &TcpStream) {
+    for (from, to) in [(client, server), (server, client)] {
+        let clone = |stream: &TcpStream| stream.try_clone().expect("a second handle");
+        let (mut from, mut to) = (clone(from), clone(to));
+        std::thread::spawn(move || {
+            let _ = io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Write);
+        });
+    }
 }
 
 /// During an upload that takes long enough to be met.

@@ -4,12 +4,13 @@ use super::fleet::{self, Stopped};
 use super::programs;
 use super::progress::Display;
 use super::remote_failure::Work;
+use crate::bundle::PROTOCOL;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::interrupt::{settled, unless_interrupted};
 use crate::cli::session::Session;
 use crate::context::Context;
 use crate::context::value::MachineName;
-use crate::push::{Call, Called, Program, Renets};
+use crate::push::{Call, Called, Program, PushError, Renets};
 use crate::remote::Remote;
 
 /// A verb of `rdc` at work on one machine.
@@ -102,6 +103,24 @@ impl<'a> Caller<'a> {
         called.map_err(|stopped| stopped.failure(&self.session.output, &self.work))
     }
 
+    /// The `renet` to lend to a machine that has none to run, or an older one that does not
+    /// understand us. None where there is nothing to lend one for.
+    fn to_lend(&self, called: &Result<Called, PushError>) -> Option<Result<Program, PushError>> {
+        match called {
+            Ok(Called::NoRenet(remains)) => Some(
+                self.renets
+                    .of(remains.architecture)
+                    .map_err(PushError::from),
+            ),
+            Err(PushError::OtherProtocol(theirs))
+                if theirs.as_ref().is_none_or(|it| it.protocol < PROTOCOL) =>
+            {
+                self.renet.clone().map(Ok)
+            }
+            _ => None,
+        }
+    }
+
     /// The same beside others; a machine that has nothing to answer with is lent a `renet`, or not.
     pub(super) async fn ask(
         &self,
@@ -118,12 +137,11 @@ impl<'a> Caller<'a> {
         };
         let mut progress = display.line(name);
         progress.connecting();
-        let remote = Remote::connect(name, machine, &self.context.ssh_key).await?;
+        let remote = Remote::connect(name, machine, &self.context.ssh_key).await;
+        let remote = remote.inspect_err(|_| progress.end("failed"))?;
         let mut called = call.run(&remote, &mut progress).await;
-        if lend && let Ok(Called::NoRenet(remains)) = &called {
-            called = call
-                .run_lent(remains, &self.renets, &remote, &mut progress)
-                .await;
+        if lend && let Some(renet) = self.to_lend(&called) {
+            called = call.run_lent(&renet?, &remote, &mut progress).await;
         }
         remote.close().await;
         progress.end(if called.is_ok() { "done" } else { "failed" });

@@ -97,8 +97,10 @@ impl Work<'_> {
                 failure.hint("check the address and the port with `rdc context machines`")
             }
             ConnectCause::HungUp => failure.hint(
-                "after failed logins an sshd shuts an address out for a while: check the user, the \
-                 key and the port (`rdc context machines`), and try again in a minute",
+                "after failed logins an sshd shuts an address out for a while, and it hangs up while too \
+                 many log in at once (`MaxStartups`): check the user, the key and the port (`rdc \
+                 context machines`), push to fewer machines at a time (`--jobs 1`), and try again in a \
+                 minute",
             ),
             ConnectCause::Between(proxy) => failure.hint(on_the_way(proxy)),
             ConnectCause::HostKey { shown } => self.other_host_key(&failure, &shown),
@@ -129,7 +131,7 @@ impl Work<'_> {
                  nopass {user}"
             ),
             NoRootCause::Broken => {
-                format!("log in as root, or make `sudo -n true` work for {user} on the machine")
+                format!("log in as root, or make `sudo` (or `doas`) work for {user} on the machine")
             }
         }
     }

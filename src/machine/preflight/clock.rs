@@ -38,7 +38,7 @@ impl Clock {
         if difference <= TOLERATED {
             return;
         }
-        let minutes = Duration::from_secs(difference.as_secs() / 60 * 60);
+        let minutes = Duration::from_secs((difference.as_secs() + 30) / 60 * 60);
         let said = format!(
             "this machine's clock is {} {word} the workstation's ({} here, {} there)",
             humantime::format_duration(minutes),

@@ -14,7 +14,8 @@ use super::generation::{self, Live};
 use super::plan::{self, Place};
 use super::route_server::Routes;
 use super::{
-    acme_storage, disk, failed, https, observe, preflight, route_server, sockets, transaction,
+    acme_storage, disk, failed, firewall, https, observe, preflight, route_server, sockets,
+    transaction,
 };
 use crate::bundle::{Certificate, Failure, Https, Installed, Kept, Listening, Part, Status};
 use crate::layout;
@@ -41,6 +42,7 @@ pub(super) fn status() -> Result<Status, Failure> {
         certificates: part(certificates(names.as_ref())),
         https,
         obstacles: part(disk::obstacles()),
+        firewall: Part::Known(firewall(known)),
     })
 }
 
@@ -116,6 +118,12 @@ fn version(program: &Path, question: &str) -> Result<String, Failure> {
             program.display()
         ))),
     }
+}
+
+/// What a firewall keeps from what the live generation serves.
+fn firewall(live: Option<&Live>) -> Vec<String> {
+    let binds = live.map(|live| live.generation.binds());
+    firewall::warnings(&binds.unwrap_or_default())
 }
 
 fn entrypoints(live: Option<&Live>) -> Result<Vec<Listening>, Failure> {

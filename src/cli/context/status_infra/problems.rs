@@ -56,6 +56,7 @@ pub(super) fn problems(status: &Status, name: &MachineName) -> Vec<Problem> {
         certificates,
         https,
         obstacles,
+        firewall,
     } = status;
     let is_running = |unit: &str| {
         let units = units.known().into_iter().flatten();
@@ -104,6 +105,10 @@ pub(super) fn problems(status: &Status, name: &MachineName) -> Vec<Problem> {
     problems.extend(part(certificates, |certificates| {
         let of = |certificate| of_certificate(certificate, https);
         certificates.iter().filter_map(of).collect()
+    }));
+    problems.extend(part(firewall, |closed| {
+        let closed = closed.iter().cloned();
+        closed.map(|closed| warning(closed, None)).collect()
     }));
     problems.extend(part(obstacles, |obstacles| {
         obstacles.iter().map(obstacle).collect()

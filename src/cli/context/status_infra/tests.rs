@@ -75,6 +75,7 @@ fn well() -> Status {
             ..Https::default()
         }),
         obstacles: Part::Known(Vec::new()),
+        firewall: Part::Known(Vec::new()),
     }
 }
 
