@@ -4,7 +4,6 @@
 use std::fs;
 use std::process::Stdio;
 
-use crate::rdc::Answer;
 use crate::test_machine::TestMachine;
 use crate::workstation::Workstation;
 
@@ -37,7 +36,7 @@ fn a_login_that_runs_something_else_hears_no_secret() {
     ] {
         login_script(&machine, script);
         let answer = workstation.run(&PUSH).code(4);
-        told(&answer, &[message]);
+        answer.told(&[message]);
         let hint = [".bashrc", "chsh"];
         assert!(
             hint.iter().any(|hint| answer.stderr.contains(hint)),
@@ -74,7 +73,7 @@ fn what_keeps_a_login_from_root_is_told() {
         ),
     ] {
         sudoers(line);
-        told(&workstation.run(&PUSH).code(6), &[message, hint]);
+        workstation.run(&PUSH).code(6).told(&[message, hint]);
     }
     machine.run(&["rm", "/etc/sudoers.d/zz"]);
     reaches(&workstation);
@@ -103,20 +102,17 @@ fn what_is_in_between_says_why_it_lets_nobody_through() {
     says("echo 'ERROR: your session has expired, run: tunnel login' >&2; exit 1");
     for words in [&PUSH[..], &status, &["context", "scan-keys", "server-1"]] {
         let answer = workstation.run(words).code(4);
-        told(
-            &answer,
-            &[
-                "your session has expired, run: tunnel login",
-                "`ProxyCommand`",
-            ],
-        );
+        answer.told(&[
+            "your session has expired, run: tunnel login",
+            "`ProxyCommand`",
+        ]);
     }
     // It may also say so and wait, for somebody who logs in elsewhere.
     says("echo 'open https://login.example.com' >&2; exec sleep 600");
-    told(
-        &workstation.run(&PUSH).code(4),
-        &["open https://login.example.com", "`ProxyCommand`"],
-    );
+    workstation
+        .run(&PUSH)
+        .code(4)
+        .told(&["open https://login.example.com", "`ProxyCommand`"]);
 }
 
 #[test]
@@ -149,7 +145,6 @@ fn a_machine_that_runs_no_programs_in_tmp_lends_another_place_and_keeps_nothing(
     let status = workstation
         .run(&["context", "status-infra", "server-1"])
         .code(1);
-    told(&status, &[]);
     assert!(
         status.stdout.contains("rediacc-proxy.service"),
         "{}",
@@ -184,7 +179,7 @@ fn a_machine_that_runs_no_programs_in_tmp_lends_another_place_and_keeps_nothing(
         (&remove, nowhere),
         (&rollback, "nothing was done on server-1"),
     ] {
-        told(&workstation.run(words).code(6), &[message]);
+        workstation.run(words).code(6).told(&[message]);
     }
     shell("systemctl is-active rediacc-proxy.service");
 
@@ -199,16 +194,13 @@ fn a_machine_that_runs_no_programs_in_tmp_lends_another_place_and_keeps_nothing(
             answer.all()
         );
     }
-    told(
-        &workstation.run(&rollback).code(6),
-        &[
-            "/usr/lib/rediacc/renet/",
-            "cannot be run there",
-            "findmnt --target",
-        ],
-    );
+    workstation.run(&rollback).code(6).told(&[
+        "/usr/lib/rediacc/renet/",
+        "cannot be run there",
+        "findmnt --target",
+    ]);
     let push = workstation.run(&PUSH).code(6);
-    told(&push, &["/usr/lib/rediacc", "noexec"]);
+    push.told(&["/usr/lib/rediacc", "noexec"]);
     shell(&format!("umount /usr/lib/rediacc {LENT}"));
     reaches(&workstation);
     assert_eq!(lent(&machine), "");
@@ -255,15 +247,4 @@ fn reaches(workstation: &Workstation) {
         "{}",
         answer.all()
     );
-}
-
-#[track_caller]
-fn told(answer: &Answer, signs: &[&str]) {
-    for sign in signs {
-        assert!(
-            answer.stderr.contains(sign),
-            "no `{sign}` in\n{}",
-            answer.all()
-        );
-    }
 }

@@ -141,6 +141,14 @@ impl Answer {
         serde_json::from_str(&self.stdout).expect("one JSON object")
     }
 
+    /// That all of these stand on standard error.
+    #[track_caller]
+    pub(crate) fn told(&self, signs: &[&str]) {
+        for sign in signs {
+            assert!(self.stderr.contains(sign), "no `{sign}` in\n{}", self.all());
+        }
+    }
+
     /// Everything that was said.
     pub(crate) fn all(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)

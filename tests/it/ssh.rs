@@ -128,14 +128,11 @@ fn through_a_jump_host(workstation: &Workstation, machine: &TestMachine) {
         "inner",
     ];
     let answer = workstation.run(&add).code(4);
-    told(
-        &answer,
-        &[
-            "on the way, ",
-            "Host key verification failed",
-            "hint: log in to the host in between",
-        ],
-    );
+    answer.told(&[
+        "on the way, ",
+        "Host key verification failed",
+        "hint: log in to the host in between",
+    ]);
 
     let known = fs::read(machine.env("KNOWN_HOSTS")).expect("the machine's keys");
     fs::write(workstation.path(".ssh/known_hosts"), known).expect("it is written");
@@ -154,10 +151,7 @@ fn through_a_jump_host(workstation: &Workstation, machine: &TestMachine) {
     // Once the machine is known, it may still be the jump host that is not.
     fs::write(workstation.path(".ssh/known_hosts"), "").expect("it is written");
     let answer = workstation.run(&["context", "push-infra", "inner"]).code(4);
-    told(
-        &answer,
-        &["on the way, ", "hint: log in to the host in between"],
-    );
+    answer.told(&["on the way, ", "hint: log in to the host in between"]);
     let known = fs::read(machine.env("KNOWN_HOSTS")).expect("the machine's keys");
     fs::write(workstation.path(".ssh/known_hosts"), known).expect("it is written");
 }
@@ -190,10 +184,7 @@ fn keys_in_an_agent(machine: &TestMachine) {
     let way = ["--ip", machine.env("ADDR"), "--user", "root"];
     workstation.declare("agent", "server-1", &way, machine);
     let answer = push(&workstation, "agent", "server-1").code(4);
-    told(
-        &answer,
-        &["Permission denied", "no agent holds the private half"],
-    );
+    answer.told(&["Permission denied", "no agent holds the private half"]);
 
     agent.add(&key(machine), "");
     workstation.set(
@@ -222,10 +213,7 @@ fn keys_in_an_agent(machine: &TestMachine) {
     workstation.declare("locked", "server-1", &way, machine);
     let answer = push(&workstation, "locked", "server-1").code(4);
     let mends = format!("hint: run `ssh-add {}`", locked.display());
-    told(
-        &answer,
-        &["wants a passphrase, and no agent holds it", &mends],
-    );
+    answer.told(&["wants a passphrase, and no agent holds it", &mends]);
     let own = Agent::start(&workstation);
     own.add(&locked, "correct horse");
     workstation.set("SSH_AUTH_SOCK", own.socket.to_str().expect("a plain path"));
@@ -283,14 +271,11 @@ fn a_machine_that_shows_another_key(workstation: &Workstation, machine: &TestMac
         let accept = "rdc context scan-keys other-port --accept-changed";
         let after = fingerprint(kind);
         assert_ne!(before, after);
-        told(
-            &answer,
-            &["known:\n  ", &before, "found:\n  ", &after, accept],
-        );
+        answer.told(&["known:\n  ", &before, "found:\n  ", &after, accept]);
         let refused = workstation
             .run(&["context", "scan-keys", "other-port"])
             .code(6);
-        told(&refused, &[&before, &after, accept]);
+        refused.told(&[&before, &after, accept]);
         let words: Vec<&str> = accept.split(' ').skip(1).collect();
         workstation.rdc(&words);
         reaches(workstation, "default", "other-port");
@@ -301,17 +286,14 @@ fn all_of_it_is_told(workstation: &Workstation) {
     let answer = workstation
         .run(&["-vv", "context", "push-infra", "server-1"])
         .done();
-    told(
-        &answer,
-        &[
-            "server-1: ssh to operator@",
-            "ServerAliveInterval",
-            "Authenticated to",
-            "server-1: connected in ",
-            "server-1: runs a command: /usr/lib/rediacc/renet/",
-            "server-1: it ended after ",
-        ],
-    );
+    answer.told(&[
+        "server-1: ssh to operator@",
+        "ServerAliveInterval",
+        "Authenticated to",
+        "server-1: connected in ",
+        "server-1: runs a command: /usr/lib/rediacc/renet/",
+        "server-1: it ended after ",
+    ]);
     let answer = workstation
         .run(&["context", "push-infra", "server-1"])
         .done();
@@ -346,7 +328,7 @@ fn keys_that_cannot_be_used(machine: &TestMachine) {
         ("exposed", "can be read by others", "run `chmod 600 "),
     ] {
         let answer = push(&workstation, context, "server-1").code(4);
-        told(&answer, &[message, "hint: ", hint]);
+        answer.told(&[message, "hint: ", hint]);
     }
 }
 
@@ -359,13 +341,13 @@ fn sudo_that_does_not_let_in(workstation: &Workstation, machine: &TestMachine) {
     workstation.declare("default", "plain-alias", &way, machine);
     for name in ["plain", "plain-alias"] {
         let answer = push(workstation, "default", name).code(6);
-        told(&answer, &["a password is required", line]);
+        answer.told(&["a password is required", line]);
     }
     machine.run(&["mv", "/usr/bin/sudo", "/usr/bin/sudo.away"]);
     doas_in_the_place_of_sudo(workstation, machine);
     machine.run(&["mv", "/usr/bin/doas", "/usr/bin/doas.away"]);
     let answer = push(workstation, "default", "server-1").code(6);
-    told(&answer, &["neither `sudo` nor `doas`", "log in as root"]);
+    answer.told(&["neither `sudo` nor `doas`", "log in as root"]);
     machine.run(&["mv", "/usr/bin/doas.away", "/usr/bin/doas"]);
     machine.run(&["mv", "/usr/bin/sudo.away", "/usr/bin/sudo"]);
 }
@@ -377,10 +359,7 @@ fn doas_in_the_place_of_sudo(workstation: &Workstation, machine: &TestMachine) {
     let line = "/etc/doas.conf on the machine, as its last line: permit nopass operator";
     let refused = || {
         let answer = push(workstation, "default", "server-1").code(6);
-        told(
-            &answer,
-            &["`doas` on the machine does not let this user in", line],
-        );
+        answer.told(&["`doas` on the machine does not let this user in", line]);
     };
     refused();
     for lines in ["permit operator\n", "permit nopass nobody\n"] {
@@ -400,9 +379,7 @@ fn doas_in_the_place_of_sudo(workstation: &Workstation, machine: &TestMachine) {
 fn a_login_without_a_shell(workstation: &Workstation, machine: &TestMachine) {
     machine.run(&["usermod", "--shell", "/usr/sbin/nologin", "operator"]);
     let answer = push(workstation, "default", "server-1").code(4);
-    told(
-        &answer,
-        &[
+    answer.told(&[
             "the login on machine `server-1` runs no commands: This account is currently not available.",
             "chsh -s /bin/sh operator",
         ],
@@ -435,10 +412,10 @@ fn nobody_at_the_address(machine: &TestMachine) {
         let way = [way, &["--user", "root"]].concat();
         let add = ["context", "add-machine", name];
         let answer = workstation.run(&[&add[..], &way].concat()).code(4);
-        told(&answer, &["cannot reach ", "--no-scan"]);
+        answer.told(&["cannot reach ", "--no-scan"]);
         declare_unseen(&workstation, name, &way, machine);
         let answer = push(&workstation, "default", name).code(4);
-        told(&answer, &[why, "rdc context machines"]);
+        answer.told(&[why, "rdc context machines"]);
     }
 }
 
@@ -468,13 +445,10 @@ fn a_silent_address(machine: &TestMachine) {
     ] {
         let add = ["context", "add-machine", name];
         let answer = workstation.run(&[&add[..], way].concat()).code(4);
-        told(&answer, &[&format!("within {seconds}"), "--no-scan"]);
+        answer.told(&[&format!("within {seconds}"), "--no-scan"]);
         declare_unseen(&workstation, name, way, machine);
         let answer = push(&workstation, "default", name).code(4);
-        told(
-            &answer,
-            &[&format!("did not answer within {seconds}"), "hint: "],
-        );
+        answer.told(&[&format!("did not answer within {seconds}"), "hint: "]);
     }
     assert_nothing_left(&workstation);
 }
@@ -490,10 +464,7 @@ fn an_address_that_hangs_up(machine: &TestMachine) {
     let way = ["--ip", "127.0.0.1", "--port", &port, "--user", "root"];
     declare_unseen(&workstation, "server-1", &way, machine);
     let answer = push(&workstation, "default", "server-1").code(4);
-    told(
-        &answer,
-        &["127.0.0.1 port", "hint: after failed logins", "in a minute"],
-    );
+    answer.told(&["127.0.0.1 port", "hint: after failed logins", "in a minute"]);
 }
 
 /// As an `sshd` that has as many logins under way as it may.
@@ -589,8 +560,8 @@ fn a_connection_that_breaks(machine: &TestMachine) {
         }
         let output = rdc.wait_with_output().expect("rdc ends");
         let answer = workstation.answer(&words, output).code(code);
-        told(&answer, signs);
-        told(&answer, &["`rdc context status-infra server-1` shows"]);
+        answer.told(signs);
+        answer.told(&["`rdc context status-infra server-1` shows"]);
     }
     assert_nothing_left(&workstation);
 }
@@ -612,17 +583,6 @@ fn push(workstation: &Workstation, context: &str, name: &str) -> Answer {
 fn reaches(workstation: &Workstation, context: &str, name: &str) {
     let answer = push(workstation, context, name).done();
     assert!(answer.stdout.contains(REACHED), "{}", answer.all());
-}
-
-#[track_caller]
-fn told(answer: &Answer, signs: &[&str]) {
-    for sign in signs {
-        assert!(
-            answer.stderr.contains(sign),
-            "no `{sign}` in\n{}",
-            answer.stderr
-        );
-    }
 }
 
 fn key(machine: &TestMachine) -> PathBuf {
