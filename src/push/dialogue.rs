@@ -15,6 +15,9 @@ use crate::remote::Exit;
 /// The exit code of a `renet` that does not know the verb or one of its options.
 const USAGE: i32 = 2;
 
+/// How many lines are kept that are no messages: a script notes a few dozen.
+const MOST_LINES: usize = 1000;
+
 /// The words that make `renet` speak our protocol, before the verb.
 pub(super) fn words<'a>(verb: &'a str, options: &[&'a str], protocol: &'a str) -> Vec<&'a str> {
     [&["infra", "--protocol", protocol, verb][..], options].concat()
@@ -127,7 +130,9 @@ impl<'a> Dialogue<'a> {
             Ok(Message::Status(status)) => self.answer = Some(Answer::Status(status)),
             Ok(Message::Failed(failure)) => self.answer = Some(Answer::Failed(failure)),
             Ok(Message::Lacking(lacking)) => self.lacking = Some(lacking),
-            Err(_) => self.lines.push(line.to_owned()),
+            Err(_) if self.lines.len() < MOST_LINES => self.lines.push(line.to_owned()),
+            // Nothing of ours says so much.
+            Err(_) => {}
         }
     }
 

@@ -18,6 +18,9 @@ use crate::causes::with_causes;
 
 /// How much of a remote program's standard error is kept.
 const STDERR_LIMIT: u64 = 64 * 1024;
+/// How long a line may be that is heard. The longest answer is a status with thousands of
+/// certificates; what is longer is none, and must not fill the workstation's memory.
+const LINE_LIMIT: u64 = 16 * 1024 * 1024;
 /// How many bytes are sent between two reports of progress.
 const CHUNK: usize = 128 * 1024;
 
@@ -223,11 +226,20 @@ impl Pipes {
             let mut stdout = BufReader::new(stdout);
             let mut bytes = Vec::new();
             // Not `lines()`: what a login prints before our own need not be UTF-8.
-            while stdout.read_until(b'\n', &mut bytes).await? > 0 {
-                line(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']));
+            let mut is_rest = false;
+            loop {
+                let mut limited = (&mut stdout).take(LINE_LIMIT);
+                if limited.read_until(b'\n', &mut bytes).await? == 0 {
+                    return Ok(());
+                }
+                let has_ended = bytes.ends_with(b"\n") || (bytes.len() as u64) < LINE_LIMIT;
+                // Of a longer line, no part is what it seems to be.
+                if has_ended && !is_rest {
+                    line(String::from_utf8_lossy(&bytes).trim_end_matches(['\n', '\r']));
+                }
+                is_rest = !has_ended;
                 bytes.clear();
             }
-            Ok(())
         };
         let collect = async {
             let mut text = Vec::new();
@@ -250,5 +262,43 @@ impl Pipes {
             }
         };
         heard.map(|((), stderr)| stderr)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn heard(command: &str, input: &[u8], has_begun: bool) -> (Vec<String>, Ended) {
+        let (_begin, begun) = watch::channel(has_begun);
+        let mut lines = Vec::new();
+        let mut line = |text: &str| lines.push(text.to_owned());
+        let ended = Link::Local
+            .converse(command, input, begun, &mut |_| {}, &mut line)
+            .await
+            .expect("it ends");
+        (lines, ended)
+    }
+
+    #[tokio::test]
+    async fn a_command_is_fed_and_heard_out() {
+        let (lines, ended) = heard("cat; echo oh >&2; exit 3", b"a\nb", true).await;
+        assert_eq!(lines, ["a", "b"]);
+        assert_eq!((ended.code, ended.stderr.as_str()), (3, "oh\n"));
+    }
+
+    #[tokio::test]
+    async fn a_command_that_does_not_begin_gets_nothing() {
+        let command = "timeout 0.2 cat; echo end";
+        let (lines, _) = heard(command, b"s3cret\n", false).await;
+        assert_eq!(lines, ["end"]);
+    }
+
+    #[tokio::test]
+    async fn a_line_without_an_end_is_no_line() {
+        let long = LINE_LIMIT + LINE_LIMIT / 2;
+        let command = format!("head -c {long} /dev/zero; echo; echo end; printf rest");
+        let (lines, _) = heard(&command, b"", true).await;
+        assert_eq!(lines, ["end", "rest"]);
     }
 }
