@@ -73,16 +73,7 @@ impl Call<'_> {
         remote: &Remote,
         observer: &mut dyn Observer,
     ) -> Result<Called, PushError> {
-        let own = self.renet.map(Program::remote_path).unwrap_or_default();
-        let (protocol, options) = (PROTOCOL.to_string(), self.options());
-        let renet = dialogue::words(self.verb, &options, &protocol);
-        let words = [&[&*own, layout::CURRENT][..], &renet].concat();
-        let (mut dialogue, input) = Dialogue::new(&Secrets::default(), observer)?;
-        let mut hear = |line: &str| dialogue.hear(line);
-        let exit = remote
-            .run(CALL, &words, input, &mut |_| {}, &mut hear)
-            .await?;
-        called(dialogue.end(exit)?)
+        self.ask(None, remote, observer).await
     }
 
     /// Asks a machine by a `renet` that is lent for this question.
@@ -92,16 +83,31 @@ impl Call<'_> {
         remote: &Remote,
         observer: &mut dyn Observer,
     ) -> Result<Called, PushError> {
-        let (protocol, options) = (PROTOCOL.to_string(), self.options());
+        self.ask(Some(renet), remote, observer).await
+    }
+
+    async fn ask(
+        &self,
+        lent: Option<&Program>,
+        remote: &Remote,
+        observer: &mut dyn Observer,
+    ) -> Result<Called, PushError> {
+        let options: Vec<&str> = self.options.iter().map(String::as_str).collect();
+        let protocol = PROTOCOL.to_string();
         let words = dialogue::words(self.verb, &options, &protocol);
         let (mut dialogue, input) = Dialogue::new(&Secrets::default(), observer)?;
         let mut hear = |line: &str| dialogue.hear(line);
-        let exit = lend::run(remote, renet, &words, input, &mut hear).await?;
+        let exit = match lent {
+            Some(renet) => lend::run(remote, renet, &words, input, &mut hear).await?,
+            None => {
+                let own = self.renet.map(Program::remote_path).unwrap_or_default();
+                let words = [&[&*own, layout::CURRENT][..], &words].concat();
+                remote
+                    .run(CALL, &words, input, &mut |_| {}, &mut hear)
+                    .await?
+            }
+        };
         called(dialogue.end(exit)?)
-    }
-
-    fn options(&self) -> Vec<&str> {
-        self.options.iter().map(String::as_str).collect()
     }
 }
 

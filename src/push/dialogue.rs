@@ -8,7 +8,7 @@ use tokio_util::io::StreamReader;
 
 use super::{LACKING, Observer, PushError};
 use crate::bundle::{Failure, Hello, Lacking, Message, PROTOCOL, Report, Secrets, Status};
-use crate::context::value::InvalidValue;
+use crate::context::value::TraefikVersion;
 use crate::release::Architecture;
 use crate::remote::Exit;
 
@@ -175,9 +175,7 @@ fn found(lines: Vec<String>, exit: Exit) -> Result<Found, PushError> {
 }
 
 /// The version of a release as a machine names it.
-pub(super) fn version<T: std::str::FromStr<Err = InvalidValue>>(
-    lacking: &Lacking,
-) -> Result<T, PushError> {
+pub(super) fn version(lacking: &Lacking) -> Result<TraefikVersion, PushError> {
     lacking.traefik.parse().map_err(PushError::Version)
 }
 
