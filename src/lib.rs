@@ -33,6 +33,8 @@ pub mod stdout;
 
 pub mod traefik;
 
+pub mod ownership;
+
 pub mod context;
 
 pub mod bundle;

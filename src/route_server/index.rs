@@ -469,6 +469,7 @@ mod tests {
             ready_entrypoint: None,
             allow_internal: false,
             trusted_repositories: Default::default(),
+            grants: Default::default(),
         };
         Index::new(settings, PortTable::default())
     }

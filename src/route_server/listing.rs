@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::routes::{Origin, Routes};
+use super::routes::{Origin, Routes, Severity};
 use crate::traefik::dynamic::{Http, Tcp, Udp};
 
 /// The whole document. The maps of a protocol are there even when they are empty.
@@ -42,11 +42,18 @@ pub fn listing(routes: &Routes) -> Result<Value, serde_json::Error> {
         "services": services,
     });
 
+    let of = |severity| {
+        routes
+            .rejections
+            .iter()
+            .filter(move |one| one.severity == severity)
+    };
     Ok(json!({
         "http": http,
         "tcp": tcp,
         "udp": udp,
-        "rejections": routes.rejections,
+        "rejections": of(Severity::Rejection).collect::<Vec<_>>(),
+        "warnings": of(Severity::Warning).collect::<Vec<_>>(),
     }))
 }
 
@@ -153,6 +160,7 @@ mod tests {
                 "tcp": {"routers": {}, "services": {}, "middlewares": {}},
                 "udp": {"routers": {}, "services": {}},
                 "rejections": [],
+                "warnings": [],
             })
         );
     }
@@ -182,6 +190,7 @@ mod tests {
             ready_entrypoint: None,
             allow_internal: false,
             trusted_repositories: Default::default(),
+            grants: Default::default(),
         };
         routes([&daemon], &PortTable::default(), &settings)
     }

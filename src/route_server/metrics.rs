@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::publish::{DaemonState, DaemonStatus, Publication};
+use super::routes::Severity;
 use super::routes::document::Counts;
 
 /// What a scraper is told that the answer is.
@@ -122,7 +123,7 @@ impl Metrics {
             "gauge",
             "Containers and labels that could not be used.",
         );
-        text.sample("rediacc_rejections", "", summary.rejections.len());
+        text.sample("rediacc_rejections", "", summary.count(Severity::Rejection));
         text.family(
             "rediacc_routes_version",
             "gauge",

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use super::ports::PortRange;
 use super::routes::RouteSettings;
 use crate::layout;
-use crate::network::NetworkId;
+use crate::ownership::{Repository, RepositoryGrants};
 use crate::traefik::entrypoint::Entrypoint;
 use crate::traefik::resolver::{CertResolver, Challenge};
 
@@ -102,7 +102,17 @@ pub struct Options {
         value_name = "ID",
         value_delimiter = ','
     )]
-    pub trusted_repositories: Vec<NetworkId>,
+    pub trusted_repositories: Vec<Repository>,
+
+    /// What the operator granted, as 2816=shop.example.com,tcp-25; repeatable, and space-separated
+    /// in the environment
+    #[arg(
+        long = "owner",
+        env = "REDIACC_OWNERS",
+        value_name = "ID=LIST",
+        value_delimiter = ' '
+    )]
+    pub owners: Vec<RepositoryGrants>,
 
     /// Where the last known containers are kept, and who has which external port
     #[arg(
@@ -132,6 +142,11 @@ impl Options {
             ready_entrypoint: given(self.ready_entrypoint.as_deref()),
             allow_internal: self.allow_internal,
             trusted_repositories: self.trusted_repositories.iter().copied().collect(),
+            grants: self
+                .owners
+                .iter()
+                .map(|one| (one.repository, one.grants.clone()))
+                .collect(),
         }
     }
 }

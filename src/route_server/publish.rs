@@ -10,8 +10,8 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::index::{Known, Snapshot};
-use super::routes::Rejection;
 use super::routes::document::Summary;
+use super::routes::{Rejection, Severity};
 use crate::network::NetworkId;
 
 /// Routes as they are served.
@@ -152,13 +152,18 @@ fn log_new(before: &[Rejection], now: &[Rejection]) {
             label,
             reason,
             hint,
+            severity,
         } = rejection;
+        let what = match severity {
+            Severity::Rejection => "rejected",
+            Severity::Warning => "served, with a warning",
+        };
         warn!(
             container,
             network_id = network_id.map(u32::from),
             label,
             hint,
-            "rejected: {reason}"
+            "{what}: {reason}"
         );
     }
 }
@@ -196,6 +201,7 @@ mod tests {
             label: None,
             reason: "it is wrong".to_owned(),
             hint: None,
+            severity: Severity::Rejection,
         });
         check(&snapshot, 2, true);
         check(&snapshot, 2, false);

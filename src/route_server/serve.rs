@@ -24,6 +24,7 @@ use super::listing::listing;
 use super::metrics::{CONTENT_TYPE, Metrics};
 use super::ports::{PortListing, PortRange};
 use super::publish::{DaemonState, Publication, View};
+use super::routes::Severity;
 
 /// How long a poll is held while nothing changes. A Traefik that ends waits for its poll, so that
 /// it is short; it is longer where a needless answer costs more.
@@ -191,7 +192,8 @@ async fn health(State(shared): State<Shared>) -> Response {
         "auto_routes": shared.about.auto_routes,
         "routers": summary.map(|summary| summary.routers).unwrap_or_default(),
         "services": summary.map(|summary| summary.services).unwrap_or_default(),
-        "rejections": summary.map_or(0, |summary| summary.rejections.len()),
+        "rejections": summary.map_or(0, |summary| summary.count(Severity::Rejection)),
+        "warnings": summary.map_or(0, |summary| summary.count(Severity::Warning)),
         "daemons": *daemons,
     });
     json(code, &body)

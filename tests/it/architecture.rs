@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may name, itself aside.
-const MAY_NAME: [(&str, &[&str]); 16] = [
+const MAY_NAME: [(&str, &[&str]); 17] = [
     ("causes", &[]),
     ("loopback", &[]),
     ("marks", &["layout"]),
@@ -14,9 +14,13 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     ("layout", &[]),
     ("stdout", &[]),
     ("traefik", &["network"]),
-    ("bundle", &["context", "traefik"]),
-    ("context", &["layout", "network", "traefik"]),
-    ("render", &["bundle", "context", "layout", "traefik"]),
+    ("ownership", &["network", "traefik"]),
+    ("bundle", &["context", "ownership", "traefik"]),
+    ("context", &["layout", "network", "ownership", "traefik"]),
+    (
+        "render",
+        &["bundle", "context", "layout", "ownership", "traefik"],
+    ),
     ("remote", &["causes", "context"]),
     ("release", &["causes", "context", "layout"]),
     (
@@ -36,7 +40,14 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
     (
         "route_server",
         &[
-            "causes", "layout", "loopback", "marks", "network", "stdout", "traefik",
+            "causes",
+            "layout",
+            "loopback",
+            "marks",
+            "network",
+            "ownership",
+            "stdout",
+            "traefik",
         ],
     ),
 ];
@@ -45,8 +56,9 @@ const MAY_NAME: [(&str, &[&str]); 16] = [
 const CLI_MUST_NOT_NAME: [&str; 3] = ["machine", "proxy", "route_server"];
 
 /// These do no I/O, and know no clock and no environment.
-const PURE: [&str; 17] = [
+const PURE: [&str; 18] = [
     "src/network.rs",
+    "src/ownership",
     "src/layout.rs",
     "src/traefik",
     "src/render",

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Rejection, RouteSettings, Routes, routes};
 use crate::network::NetworkId;
+use crate::ownership::Repository;
 use crate::route_server::container::{Address, Condition, Container, DaemonContainers};
 use crate::route_server::ports::PortTable;
 
@@ -98,7 +99,9 @@ fn the_address_of_a_network_is_judged_as_any_other() {
 #[test]
 fn the_operator_may_trust_a_repository_with_addresses_and_files_but_not_with_names() {
     let mut trusting = settings();
-    trusting.trusted_repositories.extend(id(2816));
+    trusting
+        .trusted_repositories
+        .extend(id(2816).map(Repository::Id));
     for labels in [
         &["url=http://127.0.0.1:7111"],
         &["url=http://registry.lan:5000"],
@@ -254,5 +257,6 @@ fn settings() -> RouteSettings {
         ready_entrypoint: None,
         allow_internal: false,
         trusted_repositories: [].into(),
+        grants: Default::default(),
     }
 }

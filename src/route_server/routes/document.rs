@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Rejection, Routes};
+use super::{Rejection, Routes, Severity};
 use crate::layout;
 use crate::traefik::dynamic::{DynamicConfig, Http, Router, Tcp, Udp, entries_to_yaml};
 
@@ -23,7 +23,7 @@ pub struct Summary {
     pub routers: Counts,
     /// The services.
     pub services: Counts,
-    /// What could not be used.
+    /// What could not be used, and what is used with a warning.
     pub rejections: Vec<Rejection>,
 }
 
@@ -235,6 +235,12 @@ impl Summary {
         }
         sum.rejections.sort();
         sum
+    }
+
+    /// How many of its rejections are of this severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        let rejections = self.rejections.iter();
+        rejections.filter(|one| one.severity == severity).count()
     }
 }
 

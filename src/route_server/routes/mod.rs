@@ -46,6 +46,7 @@ use self::target::Target;
 use super::container::{Condition, Container, DaemonContainers};
 use super::ports::PortTable;
 use crate::network::NetworkId;
+use crate::ownership::{Grants, Repository};
 use crate::traefik::dynamic::DynamicConfig;
 use crate::traefik::entrypoint::Entrypoint;
 use crate::traefik::labels::{self, LabelError};
@@ -79,7 +80,9 @@ pub struct RouteSettings {
     /// Whether labels may refer to what other providers define, `api@internal` among them.
     pub allow_internal: bool,
     /// Repositories whose labels may send Traefik to any address and have it read any file.
-    pub trusted_repositories: BTreeSet<NetworkId>,
+    pub trusted_repositories: BTreeSet<Repository>,
+    /// What the operator granted.
+    pub grants: Grants,
 }
 
 /// What one container gives, its names already those of its repository.
@@ -159,6 +162,19 @@ pub struct Rejection {
     pub reason: String,
     /// What would be right, or what to do.
     pub hint: Option<String>,
+    /// What it costs. Listed apart, so that the field is in no listing.
+    #[serde(skip, default)]
+    pub severity: Severity,
+}
+
+/// What a problem costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// A container, a router or a part of one is not served as its labels ask.
+    #[default]
+    Rejection,
+    /// Nothing: everything is served, and somebody should know of it.
+    Warning,
 }
 
 /// The routes of all containers of all daemons.
@@ -379,6 +395,7 @@ struct Problem {
     label: Option<String>,
     reason: String,
     hint: Option<String>,
+    severity: Severity,
 }
 
 impl Problem {
@@ -387,6 +404,15 @@ impl Problem {
             label: None,
             reason: reason.into(),
             hint: None,
+            severity: Severity::Rejection,
+        }
+    }
+
+    /// The same as something that costs nothing.
+    fn warning(self) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..self
         }
     }
 
@@ -415,6 +441,7 @@ impl Problem {
             label: self.label,
             reason: self.reason,
             hint: self.hint,
+            severity: self.severity,
         }
     }
 }
@@ -431,6 +458,7 @@ impl From<LabelError> for Problem {
             label: Some(label),
             reason,
             hint,
+            severity: Severity::Rejection,
         }
     }
 }

@@ -27,7 +27,7 @@ pub(super) enum Reach {
 impl Reach {
     pub(super) fn of(network_id: Option<NetworkId>, settings: &RouteSettings) -> Self {
         match network_id {
-            Some(id) if settings.trusted_repositories.contains(&id) => Self::Everywhere,
+            Some(id) if settings.trusted_repositories.contains(&id.into()) => Self::Everywhere,
             Some(id) => Self::Repository(id),
             None => Self::Machine,
         }

@@ -190,7 +190,8 @@ fn settings(machine: &Machine) -> RouteSettings {
         auto_routes: machine.auto_routes,
         ready_entrypoint: None,
         allow_internal: machine.allow_internal,
-        trusted_repositories: machine.trusted.iter().copied().collect(),
+        trusted_repositories: machine.trusted.iter().map(|id| (*id).into()).collect(),
+        grants: Default::default(),
     }
 }
 
