@@ -23,6 +23,12 @@ impl HostName {
         &self.0
     }
 
+    /// The domain that this name is directly below; a name of one label has none.
+    pub fn parent(&self) -> Option<HostName> {
+        let (_, domain) = self.0.split_once('.')?;
+        Some(Self(domain.to_owned()))
+    }
+
     /// Whether this name is one label and a dot before `domain`: what `*.domain` stands for.
     pub fn is_directly_below(&self, domain: &HostName) -> bool {
         self.0

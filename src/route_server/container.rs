@@ -52,6 +52,16 @@ pub enum Address {
     None,
 }
 
+impl Address {
+    /// Its own address, if it has one.
+    pub fn own(self) -> Option<IpAddr> {
+        match self {
+            Self::Own(address) => Some(address),
+            Self::Host | Self::None => None,
+        }
+    }
+}
+
 /// The containers of one daemon, as last seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DaemonContainers {

@@ -74,7 +74,11 @@ impl Folders {
             .collect();
         folders.sort_unstable();
         folders.dedup();
+        Self::of(folders)
+    }
 
+    /// Watches folders, and the files in them, whether they exist yet or not.
+    pub fn of(folders: Vec<PathBuf>) -> Self {
         let stream =
             Inotify::init().and_then(|inotify| inotify.into_event_stream([0; EVENT_BUFFER_BYTES]));
         let inotify = stream.inspect_err(|error| {
@@ -109,12 +113,19 @@ impl Folders {
         self.arm();
     }
 
+    /// Watches these folders from now on.
+    pub fn follow(&mut self, folders: Vec<PathBuf>) {
+        self.folders = folders;
+        self.arm();
+    }
+
     /// Puts a watch on each folder, or on the nearest of its parents that exists: one of the
     /// changes there is that the missing one is made.
     fn arm(&mut self) {
         let Some(events) = &self.inotify else { return };
         let mut watches = events.watches();
         let mask = WatchMask::CREATE
+            | WatchMask::CLOSE_WRITE
             | WatchMask::DELETE
             | WatchMask::MOVE
             | WatchMask::DELETE_SELF

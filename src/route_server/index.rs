@@ -6,19 +6,24 @@
 //! change costs its own repository, and the model of the others is not held in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::container::{Condition, DaemonContainers};
+use super::ownership::{
+    ContainerClaims, OperatorNames, Outcome, OwnerListing, Ownership, Rejected, Resource,
+    SavedOwners, Verdicts,
+};
 use super::ports::{NamedPorts, PortClaim, PortListing, PortTable, Standing};
-use super::routes::claims::{Contender, Lost, contenders, contest, give_up};
 use super::routes::document::{Share, Summary, document};
 use super::routes::{
-    ContainerRoutes, RouteSettings, Routes, merge, named_ports, port_claims, repositories,
-    repository_routes, routes,
+    ContainerRoutes, Rejection, RouteSettings, Routes, Severity, admit, container_claims, merge,
+    named_ports, port_claims, repositories, repository_routes, routes,
 };
 use crate::network::NetworkId;
+use crate::ownership::Grant;
 use crate::traefik::dynamic::Switch;
 
 /// A repository, or none: the daemons outside the socket folder.
@@ -29,8 +34,14 @@ pub struct Index {
     settings: Arc<RouteSettings>,
     daemons: BTreeMap<PathBuf, Daemon>,
     ports: Arc<PortTable>,
-    contenders: BTreeMap<Repository, Vec<Contender>>,
-    losses: BTreeMap<Repository, Lost>,
+    ownership: Ownership,
+    /// The same as of the last change of any owner, for those who look at a snapshot.
+    owners: Arc<Ownership>,
+    /// Whether the owners are others than those that were last kept on disk.
+    has_new_owners: bool,
+    claims: BTreeMap<Repository, Vec<ContainerClaims>>,
+    /// What the shares were rendered with.
+    verdicts: BTreeMap<Repository, Verdicts>,
     shares: BTreeMap<Repository, Share>,
     /// The repositories whose containers changed since the last snapshot.
     changed: BTreeSet<Repository>,
@@ -55,12 +66,34 @@ pub struct Snapshot {
 }
 
 /// The containers of all daemons, their external ports, and what the operator declared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Known {
     settings: Arc<RouteSettings>,
     daemons: Vec<Arc<DaemonContainers>>,
     ports: Arc<PortTable>,
+    owners: Arc<Ownership>,
+    /// When it was known, in seconds since 1970.
+    at: u64,
 }
+
+impl PartialEq for Known {
+    /// The same may be known at two moments.
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            settings,
+            daemons,
+            ports,
+            owners,
+            at: _,
+        } = self;
+        *settings == other.settings
+            && *daemons == other.daemons
+            && *ports == other.ports
+            && *owners == other.owners
+    }
+}
+
+impl Eq for Known {}
 
 impl Known {
     /// The containers of each daemon.
@@ -71,7 +104,40 @@ impl Known {
     /// The routes as a model, made anew: it is many times the size of what it is made of.
     pub fn routes(&self) -> Routes {
         let daemons = self.daemons.iter().map(Arc::as_ref);
-        routes(daemons, &self.ports, &self.settings)
+        let mut routes = routes(daemons, &self.ports, &self.owners, self.at, &self.settings);
+        routes.rejections.extend(unreadable(&self.settings));
+        routes.rejections.sort();
+        routes
+    }
+
+    /// Who owns what, and who may not have what.
+    pub fn owners(&self) -> OwnerListing {
+        let daemons = || self.daemons.iter().map(Arc::as_ref);
+        let ids: BTreeSet<Repository> = daemons().flat_map(repositories).collect();
+        let mut rejected = Vec::new();
+        for id in ids {
+            let parts = repository_routes(id, daemons(), &self.ports, &self.settings);
+            let claims = container_claims(&parts);
+            let verdicts = self.owners.verdicts(id.into(), &claims, self.at, false);
+            for ((container, place), outcome) in verdicts {
+                let Outcome::Lost(loss) = outcome else {
+                    continue;
+                };
+                rejected.push(Rejected {
+                    resource: loss.resource().map(|one| one.to_string()),
+                    repository: id.map_or_else(|| "host".to_owned(), |id| id.to_string()),
+                    container: claims[container].container.clone(),
+                    router: claims[container].claims[place].router.clone(),
+                    reason: loss.to_string(),
+                    hint: self.owners.way_out(id.into(), &loss),
+                });
+            }
+        }
+        rejected.sort();
+        OwnerListing {
+            owners: self.owners.owned(self.at),
+            rejected,
+        }
     }
 
     /// The document without any certificate resolver: a Traefik that reads it serves the
@@ -101,14 +167,18 @@ impl Known {
 }
 
 impl Index {
-    /// Knows no daemon yet.
-    pub fn new(settings: RouteSettings, ports: PortTable) -> Self {
+    /// Knows no daemon yet. Without a record of owners, what runs is adopted as it is.
+    pub fn new(settings: RouteSettings, ports: PortTable, owners: Option<SavedOwners>) -> Self {
+        let ownership = Ownership::new(settings.ownership(), owners);
         Self {
+            owners: Arc::new(ownership.clone()),
+            ownership,
+            has_new_owners: false,
+            claims: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
             settings: Arc::new(settings),
             daemons: BTreeMap::new(),
             ports: Arc::new(ports),
-            contenders: BTreeMap::new(),
-            losses: BTreeMap::new(),
             shares: BTreeMap::new(),
             changed: BTreeSet::new(),
         }
@@ -192,51 +262,167 @@ impl Index {
             .count()
     }
 
-    /// The document of all that is known.
-    pub fn snapshot(&mut self) -> Result<Snapshot, serde_json::Error> {
+    /// Whether what was seen of a daemon is something else than what is known.
+    pub fn is_news(&self, socket: &Path, seen: &DaemonContainers) -> bool {
+        let known = self.daemons.get(socket);
+        known.is_none_or(|daemon| *daemon.known != *seen)
+    }
+
+    /// Whether the operator trusts a repository with what it costs others.
+    pub fn trusts(&self, id: Repository) -> bool {
+        self.settings.trusted_repositories.contains(&id.into())
+    }
+
+    /// Says what the operator's own files use, and which addresses the machine has. Returns
+    /// whether that is news.
+    pub fn set_surroundings(
+        &mut self,
+        operator: OperatorNames,
+        machine_addresses: BTreeSet<IpAddr>,
+    ) -> bool {
+        let before = &self.settings;
+        if *before.operator == operator && before.machine_addresses == machine_addresses {
+            return false;
+        }
+        let mut settings = RouteSettings::clone(before);
+        settings.operator = Arc::new(operator);
+        settings.machine_addresses = machine_addresses;
+        self.ownership.set_settings(settings.ownership());
+        self.settings = Arc::new(settings);
+        let known = self.daemons.values();
+        let all = known.flat_map(|daemon| repositories(&daemon.known));
+        self.changed.extend(all);
+        self.share_owners();
+        true
+    }
+
+    /// Frees a name or a port. Returns the repositories that had taken it.
+    pub fn release(&mut self, resource: &Resource) -> Vec<crate::ownership::Repository> {
+        let owners = self.ownership.release(resource);
+        if !owners.is_empty() {
+            self.share_owners();
+            self.has_new_owners = true;
+            // Whoever waits for it may have it, and whoever had it has to ask for it anew.
+            self.reconsider();
+            self.changed.extend(owners.iter().map(|owner| owner.id()));
+        }
+        owners
+    }
+
+    /// Notes that what is served is owned still, and gives those another chance who lack something
+    /// that may have become free by time.
+    pub fn refresh(&mut self, now: u64) {
+        let claims = self.claims.iter();
+        let served = claims.flat_map(|(id, ones)| ones.iter().map(|one| ((*id).into(), one)));
+        self.ownership.refresh(served, now);
+        self.share_owners();
+        self.has_new_owners = true;
+        self.reconsider();
+    }
+
+    /// What is to be kept on disk of the owners, if that is something else than before.
+    pub fn owners_to_save(&mut self) -> Option<SavedOwners> {
+        std::mem::take(&mut self.has_new_owners).then(|| self.ownership.saved())
+    }
+
+    /// What is kept on disk of the owners.
+    #[cfg(test)]
+    pub fn ownership_record(&self) -> SavedOwners {
+        self.ownership.saved()
+    }
+
+    fn reconsider(&mut self) {
+        let verdicts = self.verdicts.iter();
+        let lacking = verdicts.filter(|(_, verdicts)| !verdicts.is_empty());
+        self.changed.extend(lacking.map(|(id, _)| *id));
+    }
+
+    fn share_owners(&mut self) {
+        self.owners = Arc::new(self.ownership.clone());
+    }
+
+    /// The document of all that is known, at a moment in seconds since 1970.
+    pub fn snapshot(&mut self, now: u64) -> Result<Snapshot, serde_json::Error> {
+        if self.ownership.set_assigned(self.ports.assigned()) {
+            self.share_owners();
+            self.reconsider();
+        }
         let changed = std::mem::take(&mut self.changed);
         for id in &changed {
-            // One repository at a time: the model of all of them would be most of the memory.
+            // One repository at a time: the model of all of them would be most of the memory. It
+            // is rendered as if nobody else asked for the same, which is nearly always so.
             let parts = self.derive(*id);
             if parts.is_empty() {
-                self.contenders.remove(id);
+                self.claims.remove(id);
+                self.verdicts.remove(id);
                 self.shares.remove(id);
-            } else {
-                self.contenders.insert(*id, contenders(&parts));
-                self.shares.insert(*id, Share::of(merge(&parts))?);
+                continue;
+            }
+            let claims = container_claims(&parts);
+            let verdicts = self.ownership.verdicts((*id).into(), &claims, now, true);
+            self.claims.insert(*id, claims);
+            self.render(*id, parts, verdicts)?;
+        }
+        let claims = changed
+            .iter()
+            .filter_map(|id| Some((id, self.claims.get(id)?)));
+        let claims = claims.flat_map(|(id, ones)| ones.iter().map(|one| ((*id).into(), one)));
+        if self.ownership.take(claims, now) {
+            self.share_owners();
+            self.has_new_owners = true;
+        }
+        for id in changed
+            .into_iter()
+            .chain(self.catch_alls())
+            .collect::<BTreeSet<_>>()
+        {
+            let Some(claims) = self.claims.get(&id) else {
+                continue;
+            };
+            let verdicts = self.ownership.verdicts(id.into(), claims, now, false);
+            if self.verdicts.get(&id) != Some(&verdicts) {
+                let parts = self.derive(id);
+                self.render(id, parts, verdicts)?;
             }
         }
-        let losses = contest(&self.contenders);
-        // A change in one repository may give a rule to another one, or take it. What was rendered
-        // just now was rendered as if nothing were lost.
-        let rendered = |id| {
-            if changed.contains(id) {
-                None
-            } else {
-                self.losses.get(id)
-            }
-        };
-        let disputed: BTreeSet<Repository> = losses
-            .keys()
-            .chain(self.losses.keys())
-            .filter(|id| losses.get(id) != rendered(id))
-            .copied()
-            .collect();
-        for id in disputed {
-            let mut parts = self.derive(id);
-            if let Some(lost) = losses.get(&id) {
-                give_up(&mut parts, lost);
-            }
-            self.shares.insert(id, Share::of(merge(&parts))?);
-        }
-        self.losses = losses;
         let ready = self.settings.ready_entrypoint.as_deref();
         let ready = ready.map(Share::ready).transpose()?;
         Ok(Snapshot {
             yaml: document(&ready.iter().chain(self.shares.values())),
-            summary: Summary::of(self.shares.values()),
-            known: self.known(),
+            summary: {
+                let mut summary = Summary::of(self.shares.values());
+                summary.rejections.extend(unreadable(&self.settings));
+                summary.rejections.sort();
+                summary
+            },
+            known: self.known(now),
         })
+    }
+
+    fn render(
+        &mut self,
+        id: Repository,
+        mut parts: Vec<ContainerRoutes>,
+        verdicts: Verdicts,
+    ) -> Result<(), serde_json::Error> {
+        let repository = id.into();
+        admit(
+            repository,
+            &mut parts,
+            &verdicts,
+            &self.ownership,
+            &self.settings,
+        );
+        self.shares.insert(id, Share::of(merge(&parts))?);
+        self.verdicts.insert(id, verdicts);
+        Ok(())
+    }
+
+    /// The repositories that answer for what nobody owns, which any new owner changes.
+    fn catch_alls(&self) -> Vec<Repository> {
+        let grants = self.settings.grants.iter();
+        let catch_alls = grants.filter(|(_, grants)| grants.contains(&Grant::CatchAll));
+        catch_alls.map(|(repository, _)| repository.id()).collect()
     }
 
     fn derive(&self, id: Repository) -> Vec<ContainerRoutes> {
@@ -244,8 +430,10 @@ impl Index {
         repository_routes(id, daemons, &self.ports, &self.settings)
     }
 
-    fn known(&self) -> Known {
+    fn known(&self, at: u64) -> Known {
         Known {
+            owners: self.owners.clone(),
+            at,
             settings: self.settings.clone(),
             daemons: self
                 .daemons
@@ -255,6 +443,22 @@ impl Index {
             ports: self.ports.clone(),
         }
     }
+}
+
+/// The operator's files that cannot be read, beside what repositories did wrong: somebody has to
+/// know.
+fn unreadable(settings: &RouteSettings) -> impl Iterator<Item = Rejection> {
+    let files = settings.operator.unreadable.iter();
+    files.map(|(file, error)| Rejection {
+        container: file.clone(),
+        network_id: None,
+        label: None,
+        reason: format!("the operator's file cannot be read: {error}"),
+        hint: Some(
+            "until it can, the hosts and ports that it used last stay the operator's".to_owned(),
+        ),
+        severity: Severity::Rejection,
+    })
 }
 
 #[cfg(test)]
@@ -308,8 +512,8 @@ mod tests {
             ready_entrypoint: Some("ping".to_owned()),
             ..RouteSettings::default()
         };
-        let mut index = Index::new(settings, PortTable::default());
-        let snapshot = index.snapshot().expect("plain data");
+        let mut index = Index::new(settings, PortTable::default(), None);
+        let snapshot = index.snapshot(0).expect("plain data");
         let expected = r#"http:
   routers:
     "rediacc.ready":
@@ -333,7 +537,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_that_two_repositories_claim_stays_with_the_elder_until_that_goes() {
+    fn a_name_stays_with_the_repository_that_had_it_first() {
         let claim = |id: u32, created: i64, rule: &str| {
             let mut daemon = daemon(id, &["web"]);
             let labels = [("enable", "true"), ("http.routers.w.rule", rule)];
@@ -347,24 +551,37 @@ mod tests {
             daemon
         };
         let mut index = index();
-        index.reset(
-            Path::new("2816"),
-            claim(2816, 2, "Host(`one.example.test`)"),
-        );
+        let first = "Host(`one.example.test`)";
+        index.reset(Path::new("2816"), claim(2816, 2, first));
         assert_eq!(routers(&mut index), ["w-2816"]);
-        index.reset(
-            Path::new("2880"),
-            claim(2880, 1, "( Host(\"ONE.example.test\") )"),
-        );
-        assert_eq!(routers(&mut index), ["w-2880"]);
-        let rejections = index.snapshot().expect("plain data").summary.rejections;
+        // An elder container, another spelling, a narrower rule: the name is the repository's.
+        let late = "( Host(\"ONE.example.test\") ) && PathPrefix(`/`)";
+        index.reset(Path::new("2880"), claim(2880, 1, late));
+        assert_eq!(routers(&mut index), ["w-2816"]);
+        let rejections = index.snapshot(0).expect("plain data").summary.rejections;
         assert_eq!(rejections.len(), 1);
+        let Rejection { reason, hint, .. } = &rejections[0];
         assert!(
-            rejections[0].reason.contains("of the repository 2880"),
-            "{rejections:?}"
+            reason.contains("belongs to the repository 2816"),
+            "{reason}"
         );
-        assert!(index.remove(Path::new("2880")));
+        let command = "--owner '2880=one.example.test'";
+        assert!(
+            hint.as_ref().is_some_and(|hint| hint.contains(command)),
+            "{hint:?}"
+        );
+
+        // Not even while nobody serves it.
+        index.reset(Path::new("2816"), daemon(2816, &[]));
+        assert_eq!(routers(&mut index), Vec::<String>::new());
+        index.reset(Path::new("2816"), claim(2816, 3, first));
         assert_eq!(routers(&mut index), ["w-2816"]);
+
+        let name: Grant = "one.example.test".parse().expect("a name");
+        let name = Resource::try_from(name).expect("a name");
+        assert_eq!(index.release(&name).len(), 1);
+        // Both ask for it at once then, and the elder is first.
+        assert_eq!(routers(&mut index), ["w-2880"]);
     }
 
     #[test]
@@ -405,7 +622,7 @@ mod tests {
         // Whoever waits is told of the new holder, though nothing changed where it runs.
         index.reset(Path::new("2880"), asking(2880, 2, &["db"]));
         assert_eq!(assign(&mut index), (false, vec!["db.5-2816".to_owned()]));
-        let rejections = index.snapshot().expect("plain data").summary.rejections;
+        let rejections = index.snapshot(0).expect("plain data").summary.rejections;
         assert!(
             rejections[0].reason.contains("`db` of 2816"),
             "{rejections:?}"
@@ -431,7 +648,7 @@ mod tests {
         };
         let range = "10000-10001".parse().ok();
         let ports = PortTable::new(range, &settings.entrypoints, Default::default());
-        let mut index = Index::new(settings, ports);
+        let mut index = Index::new(settings, ports, None);
         let owner = [
             ("rediacc.service_ip", "127.0.11.2"),
             ("rediacc.tcp_ports", "5"),
@@ -449,14 +666,14 @@ mod tests {
         index.reset(Path::new("2880"), labels(2880, 1, &elder));
         index.assign_ports(|_| Standing::Known, SystemTime::UNIX_EPOCH);
         assert_eq!(tcp_routers(&mut index), ["db.5-2816"]);
-        let rejections = index.snapshot().expect("plain data").summary.rejections;
+        let rejections = index.snapshot(0).expect("plain data").summary.rejections;
         assert!(rejections[0].reason.contains("tcp-10000"), "{rejections:?}");
     }
 
     fn tcp_routers(index: &mut Index) -> Vec<String> {
         // Twice: what was kept and what is made anew are the same.
         let _ = routers(index);
-        let known = index.snapshot().expect("plain data").known;
+        let known = index.snapshot(0).expect("plain data").known;
         known.routes().config.tcp.routers.into_keys().collect()
     }
 
@@ -470,8 +687,10 @@ mod tests {
             allow_internal: false,
             trusted_repositories: Default::default(),
             grants: Default::default(),
+            operator: Default::default(),
+            machine_addresses: Default::default(),
         };
-        Index::new(settings, PortTable::default())
+        Index::new(settings, PortTable::default(), None)
     }
 
     fn reset(index: &mut Index, id: u32, services: &[&str]) -> bool {
@@ -505,7 +724,7 @@ mod tests {
 
     /// The names of the routers in the document, which is the one that the model gives.
     fn routers(index: &mut Index) -> Vec<String> {
-        let snapshot = index.snapshot().expect("plain data");
+        let snapshot = index.snapshot(0).expect("plain data");
         let routes = snapshot.known.routes();
         let value = |yaml: &str| -> Value { serde_yaml::from_str(yaml).expect("YAML") };
         let whole = to_yaml(&routes.config).expect("plain data");
@@ -519,6 +738,6 @@ mod tests {
     }
 
     fn document_of(index: &mut Index) -> String {
-        index.snapshot().expect("plain data").yaml
+        index.snapshot(0).expect("plain data").yaml
     }
 }

@@ -110,7 +110,7 @@ mod tests {
     use crate::network::NetworkId;
     use crate::route_server::container::{Address, Condition, Container, DaemonContainers};
     use crate::route_server::ports::PortTable;
-    use crate::route_server::routes::{RouteSettings, routes};
+    use crate::route_server::routes::{RouteSettings, adopted_routes};
 
     #[test]
     fn a_router_is_listed_with_its_servers_and_its_container() {
@@ -191,7 +191,9 @@ mod tests {
             allow_internal: false,
             trusted_repositories: Default::default(),
             grants: Default::default(),
+            operator: Default::default(),
+            machine_addresses: Default::default(),
         };
-        routes([&daemon], &PortTable::default(), &settings)
+        adopted_routes([&daemon], &PortTable::default(), &settings)
     }
 }

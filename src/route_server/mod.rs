@@ -17,6 +17,7 @@
 pub mod absences;
 mod certificates;
 mod connections;
+pub mod control;
 pub mod discover;
 pub mod docker;
 pub mod explain;
@@ -30,13 +31,16 @@ pub mod publish;
 pub mod serve;
 pub mod store;
 pub mod supervise;
+pub mod surroundings;
 pub mod systemd;
+pub mod throttle;
 pub mod timestamp;
 pub mod watch;
 
 pub mod container;
 pub mod index;
 pub mod options;
+pub mod ownership;
 pub mod ports;
 pub mod routes;
 
@@ -48,6 +52,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -55,11 +60,13 @@ use self::explain::Explain;
 use self::index::Index;
 use self::metrics::Metrics;
 pub use self::options::Options;
+use self::ownership::SavedOwners;
 use self::ports::{PortTable, SavedPorts};
 use self::routes::RouteSettings;
 use self::serve::About;
 use self::store::Store;
 use self::supervise::Places;
+use self::surroundings::Surroundings;
 use crate::stdout;
 
 /// How long the end of the program waits for a disk that hangs.
@@ -124,10 +131,17 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
     let metrics: Arc<Metrics> = about.metrics.clone();
     let publication = view.publication.clone();
     let store = Store::open(&options.state_dir);
+    let surroundings =
+        Surroundings::watch(&options.dynamic_dir, settings.machine_addresses.clone());
+    let index = index(options, settings, store.load_ports(), store.load_owners());
+    let (release, releases) = mpsc::channel(1);
+    let _control = control::listen(&options.state_dir, release);
     let supervision = supervise::supervise(
         places(options),
-        index(options, settings, store.load_ports()),
+        index,
         store,
+        surroundings,
+        releases,
         publisher,
         metrics,
         stop.clone(),
@@ -156,7 +170,12 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
 async fn print_once(options: &Options) -> anyhow::Result<()> {
     // The ports that the running server gave, which keeps them.
     let ports = store::read_ports(&options.state_dir).unwrap_or_default();
-    let index = index(options, options.route_settings(), ports);
+    let owners = store::read_owners(&options.state_dir).unwrap_or_default();
+    let settings = options.route_settings();
+    let mut surroundings =
+        Surroundings::watch(&options.dynamic_dir, settings.machine_addresses.clone());
+    let mut index = index(options, settings, ports, owners);
+    index.set_surroundings(surroundings.operator(), surroundings.addresses());
     let (document, silent) = once::document(&places(options), index).await;
     stdout::write(&document?)?;
     anyhow::ensure!(
@@ -168,9 +187,14 @@ async fn print_once(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn index(options: &Options, settings: RouteSettings, ports: SavedPorts) -> Index {
+fn index(
+    options: &Options,
+    settings: RouteSettings,
+    ports: SavedPorts,
+    owners: Option<SavedOwners>,
+) -> Index {
     let ports = PortTable::new(options.dynamic_ports, &settings.entrypoints, ports);
-    Index::new(settings, ports)
+    Index::new(settings, ports, owners)
 }
 
 fn places(options: &Options) -> Places {

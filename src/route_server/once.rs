@@ -13,6 +13,7 @@ use super::discover::scan;
 use super::docker::{Engine, EngineError, Memory};
 use super::index::Index;
 use super::supervise::Places;
+use super::timestamp::unix_seconds;
 use super::watch::FIRST_ATTEMPT;
 
 /// The document of all daemons that answer, and what the others had to say.
@@ -47,7 +48,12 @@ pub async fn document(
         }
     }
     index.assign_ports(|id| absences.standing(&unheard, id), SystemTime::now());
-    (index.snapshot().map(|snapshot| snapshot.yaml), silent)
+    (
+        index
+            .snapshot(unix_seconds(SystemTime::now()))
+            .map(|snapshot| snapshot.yaml),
+        silent,
+    )
 }
 
 async fn list(socket: &Path) -> Result<Vec<Container>, EngineError> {

@@ -1,9 +1,10 @@
 //! What the operator says to `renet route-server`: arguments, or the environment that systemd
 //! reads from `router.env`.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
@@ -114,6 +115,25 @@ pub struct Options {
     )]
     pub owners: Vec<RepositoryGrants>,
 
+    /// Addresses that lead to this machine, beside those of its interfaces, comma-separated
+    #[arg(
+        long,
+        env = "REDIACC_PUBLIC_ADDRESSES",
+        value_name = "ADDRESSES",
+        value_delimiter = ','
+    )]
+    pub public_addresses: Vec<IpAddr>,
+
+    /// The folder of the operator's own dynamic configuration, whose hosts and ports no
+    /// repository can take
+    #[arg(
+        long,
+        env = "REDIACC_DYNAMIC_DIR",
+        value_name = "DIR",
+        default_value = layout::DYNAMIC_DIR
+    )]
+    pub dynamic_dir: PathBuf,
+
     /// Where the last known containers are kept, and who has which external port
     #[arg(
         long,
@@ -147,6 +167,8 @@ impl Options {
                 .iter()
                 .map(|one| (one.repository, one.grants.clone()))
                 .collect(),
+            operator: Arc::default(),
+            machine_addresses: self.public_addresses.iter().copied().collect(),
         }
     }
 }

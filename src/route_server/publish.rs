@@ -178,8 +178,8 @@ mod tests {
     #[test]
     fn only_other_bytes_are_another_version() {
         let (publisher, mut view) = channel();
-        let mut index = Index::new(RouteSettings::default(), PortTable::default());
-        let empty = index.snapshot().expect("plain data");
+        let mut index = Index::new(RouteSettings::default(), PortTable::default(), None);
+        let empty = index.snapshot(0).expect("plain data");
         let mut check = |snapshot: &Snapshot, version: u64, is_news: bool| {
             publisher.document(snapshot.clone());
             assert_eq!(view.publication.has_changed().ok(), Some(is_news));

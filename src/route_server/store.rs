@@ -1,9 +1,9 @@
 //! The state folder: the last known containers of each daemon, so that a route server that starts
-//! while a daemon hangs serves what was known of it, and who has which external port.
+//! while a daemon hangs serves what was known of it; who has which external port; who owns what.
 //!
-//! One JSON file a daemon and one for the ports, each replaced by a rename. The containers are not
-//! synced: what a power cut can take is a list that the daemon gives again when it starts, and a
-//! torn file is ignored. The ports are: nobody else knows them.
+//! One JSON file a daemon, one for the ports and one for the owners, each replaced by a rename. The
+//! containers are not synced: what a power cut can take is a list that the daemon gives again when
+//! it starts, and a torn file is ignored. The ports and the owners are: nobody else knows them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File};
@@ -13,20 +13,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tracing::warn;
 
 use super::container::DaemonContainers;
+use super::ownership::SavedOwners;
 use super::ports::SavedPorts;
 use crate::network::NetworkId;
 
 const PREFIX: &str = "containers-";
 const SUFFIX: &str = ".json";
 const PORTS: &str = "ports.json";
-/// What a table of ports is renamed to that cannot be read.
-const BROKEN_PORTS: &str = "ports.json.broken";
+const OWNERS: &str = "owners.json";
+/// What a table is renamed to, behind its name, that cannot be read.
+const BROKEN: &str = "broken";
 /// How long the end of the program waits for what is still to be written.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -45,15 +48,39 @@ enum Content {
     None,
     Containers(Arc<DaemonContainers>),
     Ports(SavedPorts),
+    Owners(SavedOwners),
 }
 
 /// Who had which port when the last process ended, for a process that changes nothing.
 pub fn read_ports(folder: &Path) -> io::Result<SavedPorts> {
-    match fs::read(folder.join(PORTS)) {
-        Ok(text) => Ok(serde_json::from_slice(&text)?),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(SavedPorts::default()),
+    Ok(read(&folder.join(PORTS))?.unwrap_or_default())
+}
+
+/// Who owned what when the last process ended, for a process that changes nothing; nothing where
+/// there is no record yet.
+pub fn read_owners(folder: &Path) -> io::Result<Option<SavedOwners>> {
+    read(&folder.join(OWNERS))
+}
+
+fn read<T: DeserializeOwned>(file: &Path) -> io::Result<Option<T>> {
+    match fs::read(file) {
+        Ok(text) => Ok(Some(serde_json::from_slice(&text)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// The same for a process that will write the file anew: one that cannot be read is set aside, for
+/// somebody to look at.
+fn load<T: DeserializeOwned>(file: &Path) -> Option<T> {
+    read(file).unwrap_or_else(|error| {
+        let aside = file.with_added_extension(BROKEN);
+        match fs::rename(file, &aside) {
+            Ok(()) => warn!("cannot read {file:?}, it is {aside:?} now: {error}"),
+            Err(_) => warn!("cannot read {file:?}: {error}"),
+        }
+        None
+    })
 }
 
 impl Store {
@@ -103,17 +130,22 @@ impl Store {
         let _ = self.writes.send((file, Content::Containers(containers)));
     }
 
-    /// Who had which port when the last process ended. A table that cannot be read is set aside,
-    /// for somebody to look at; the ports are then handed out anew.
+    /// Who had which port when the last process ended. Without a table that can be read, the ports
+    /// are handed out anew.
     pub fn load_ports(&self) -> SavedPorts {
-        read_ports(&self.folder).unwrap_or_else(|error| {
-            let (file, aside) = (self.folder.join(PORTS), self.folder.join(BROKEN_PORTS));
-            match fs::rename(&file, &aside) {
-                Ok(()) => warn!("cannot read {file:?}, it is {aside:?} now: {error}"),
-                Err(_) => warn!("cannot read {file:?}: {error}"),
-            }
-            SavedPorts::default()
-        })
+        load(&self.folder.join(PORTS)).unwrap_or_default()
+    }
+
+    /// Who owned what when the last process ended. Without a record that can be read, what runs is
+    /// adopted as it is.
+    pub fn load_owners(&self) -> Option<SavedOwners> {
+        load(&self.folder.join(OWNERS))
+    }
+
+    /// Keeps who owns what. Returns at once.
+    pub fn save_owners(&self, owners: SavedOwners) {
+        let file = self.folder.join(OWNERS);
+        let _ = self.writes.send((file, Content::Owners(owners)));
     }
 
     /// Keeps who has which port. Returns at once.
@@ -205,11 +237,15 @@ fn write(file: &Path, content: &Content) -> io::Result<()> {
             &serde_json::to_vec(&**containers)?,
             |_| Ok(()),
         ),
-        Content::Ports(ports) => {
-            replace(file, folder, &serde_json::to_vec(ports)?, File::sync_all)?;
-            File::open(folder)?.sync_all()
-        }
+        Content::Ports(ports) => replace_for_good(file, folder, &serde_json::to_vec(ports)?),
+        Content::Owners(owners) => replace_for_good(file, folder, &serde_json::to_vec(owners)?),
     }
+}
+
+/// Replaces a file that nobody else could make again.
+fn replace_for_good(file: &Path, folder: &Path, text: &[u8]) -> io::Result<()> {
+    replace(file, folder, text, File::sync_all)?;
+    File::open(folder)?.sync_all()
 }
 
 fn replace(
@@ -318,7 +354,7 @@ mod tests {
         let store = Store::open(folder.path());
         assert_eq!(store.load_ports(), SavedPorts::default());
         assert!(!folder.path().join(PORTS).exists());
-        let aside = fs::read_to_string(folder.path().join(BROKEN_PORTS));
+        let aside = fs::read_to_string(folder.path().join("ports.json.broken"));
         assert_eq!(aside.ok().as_deref(), Some("{"));
     }
 

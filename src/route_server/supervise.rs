@@ -15,17 +15,26 @@ use tracing::{error, info, warn};
 
 use super::absences::Absences;
 use super::container::DaemonContainers;
+use super::control::Release;
 use super::discover::{Folders, Socket, scan};
 use super::index::Index;
 use super::metrics::Metrics;
+use super::ownership::Resource;
 use super::publish::{DaemonState, DaemonStatus, Publisher};
 use super::store::Store;
-use super::timestamp::rfc3339;
+use super::surroundings::Surroundings;
+use super::throttle::Throttle;
+use super::timestamp::{rfc3339, unix_seconds};
 use super::watch::{self, Report, Reports, Watch};
+use crate::network::NetworkId;
+use crate::ownership::Repository;
 
 /// How long the routes of a daemon outlive its socket. An engine that restarts removes its socket
 /// and makes a new one, while its containers may run on (`live-restore`).
 const SOCKET_GRACE: Duration = Duration::from_secs(5);
+/// How often it is noted on disk that what is served is owned still. Far below the time for which a
+/// name outlives its service.
+const REFRESH: Duration = Duration::from_secs(3600);
 /// How many reports may wait. A watch that has to wait asks its daemon for nothing more.
 const REPORT_QUEUE: usize = 64;
 
@@ -42,6 +51,8 @@ pub async fn supervise(
     places: Places,
     index: Index,
     store: Store,
+    mut surroundings: Surroundings,
+    mut releases: mpsc::Receiver<Release>,
     publisher: Publisher,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
@@ -58,11 +69,15 @@ pub async fn supervise(
         watches: 0,
         awaited: BTreeSet::new(),
         absences: Absences::default(),
+        throttle: Throttle::default(),
+        held_back: BTreeMap::new(),
+        refreshed: Instant::now(),
         news: true,
         noticed: None,
     };
 
     let mut folders = Folders::watch(&folder, &named);
+    supervision.look_around(&mut surroundings);
     supervision.begin(scan(&folder, &named));
     let mut batch = Vec::with_capacity(REPORT_QUEUE);
     loop {
@@ -71,6 +86,11 @@ pub async fn supervise(
         tokio::select! {
             () = stop.cancelled() => break,
             () = folders.changed() => supervision.discovered(scan(&folder, &named)),
+            () = surroundings.changed() => supervision.look_around(&mut surroundings),
+            Some(Release { resource, answer }) = releases.recv() => {
+                // Whoever asked may have gone.
+                let _ = answer.send(supervision.release(&resource));
+            }
             // All that has piled up is taken in before the next publication.
             _ = reported.recv_many(&mut batch, REPORT_QUEUE) => {
                 for (watch, report) in batch.drain(..) {
@@ -101,10 +121,23 @@ struct Supervision {
     awaited: BTreeSet<Arc<Path>>,
     /// The daemons that are not there, whose services' ports nobody else is given for a while.
     absences: Absences,
+    /// How often each repository may have the routes published.
+    throttle: Throttle<Option<NetworkId>>,
+    /// What was seen of daemons whose repositories have to wait, and until when. What is known of
+    /// them is what is published.
+    held_back: BTreeMap<Arc<Path>, HeldBack>,
+    /// When it was last noted that what is served is owned still.
+    refreshed: Instant,
     /// Whether the index changed since the last publication.
     news: bool,
     /// When the first change since the last publication was noticed.
     noticed: Option<Instant>,
+}
+
+struct HeldBack {
+    seen: DaemonContainers,
+    noticed: Instant,
+    until: Instant,
 }
 
 struct Daemon {
@@ -220,13 +253,7 @@ impl Supervision {
                     network_id: daemon.socket.network_id,
                     containers,
                 };
-                if let Some(known) = self.index.reset(&watch.socket, seen) {
-                    daemon.last_change = Some(SystemTime::now());
-                    self.store.save(&watch.socket, known);
-                    self.news = true;
-                    let earlier = self.noticed.map_or(noticed, |earlier| earlier.min(noticed));
-                    self.noticed = Some(earlier);
-                }
+                self.seen(&watch.socket, seen, noticed);
             }
             Report::Failed(error) => {
                 if daemon.error.as_ref() != Some(&error) {
@@ -238,18 +265,78 @@ impl Supervision {
         }
     }
 
+    /// Takes in what was seen of a daemon, or keeps it for when its repository may have the routes
+    /// published again.
+    fn seen(&mut self, socket: &Arc<Path>, seen: DaemonContainers, noticed: Instant) {
+        if !self.index.is_news(socket, &seen) {
+            self.held_back.remove(socket);
+            return;
+        }
+        let noticed = match self.held_back.remove(socket) {
+            Some(before) => before.noticed,
+            None => noticed,
+        };
+        let is_trusted = self.index.trusts(seen.network_id);
+        let taken = match is_trusted {
+            true => Ok(()),
+            false => self.throttle.take(&seen.network_id, Instant::now()),
+        };
+        if let Err(until) = taken {
+            let held_back = HeldBack {
+                seen,
+                noticed,
+                until,
+            };
+            self.held_back.insert(socket.clone(), held_back);
+            return;
+        }
+        let Some(known) = self.index.reset(socket, seen) else {
+            return;
+        };
+        if let Some(daemon) = self.daemons.get_mut(socket) {
+            daemon.last_change = Some(SystemTime::now());
+        }
+        self.store.save(socket, known);
+        self.news = true;
+        let earlier = self.noticed.map_or(noticed, |earlier| earlier.min(noticed));
+        self.noticed = Some(earlier);
+    }
+
+    fn look_around(&mut self, surroundings: &mut Surroundings) {
+        let operator = surroundings.operator();
+        let addresses = surroundings.addresses();
+        self.news |= self.index.set_surroundings(operator, addresses);
+    }
+
+    fn release(&mut self, resource: &Resource) -> Vec<Repository> {
+        let owners = self.index.release(resource);
+        self.news |= !owners.is_empty();
+        owners
+    }
+
     fn expire(&mut self, now: Instant) {
+        if self.refreshed + REFRESH <= now {
+            self.refreshed = now;
+            self.index.refresh(unix_seconds(SystemTime::now()));
+            self.news = true;
+        }
+        let due = self.held_back.extract_if(.., |_, one| one.until <= now);
+        let due: Vec<_> = due.collect();
+        for (socket, HeldBack { seen, noticed, .. }) in due {
+            self.seen(&socket, seen, noticed);
+        }
         let has_expired =
             |daemon: &Daemon| matches!(daemon.presence, Presence::GoneUntil(end) if end <= now);
         let (index, store) = (&mut self.index, &self.store);
         let (awaited, news) = (&mut self.awaited, &mut self.news);
-        let absences = &mut self.absences;
+        let (absences, held_back) = (&mut self.absences, &mut self.held_back);
         *news |= absences.expire(now);
         self.daemons.retain(|path, daemon| {
             if !has_expired(daemon) {
                 return true;
             }
             store.remove(path, daemon.socket.network_id);
+            held_back.remove(path);
             awaited.remove(path);
             index.remove(path);
             absences.note(daemon.socket.network_id, now);
@@ -265,7 +352,11 @@ impl Supervision {
             Presence::Watched(..) => None,
             Presence::GoneUntil(end) => Some(end),
         });
-        ends.chain(self.absences.next_expiry()).min()
+        let held_back = self.held_back.values().map(|one| one.until);
+        ends.chain(self.absences.next_expiry())
+            .chain(held_back)
+            .chain([self.refreshed + REFRESH])
+            .min()
     }
 
     /// Gives external ports to all who ask for one, and keeps on disk who has which.
@@ -285,8 +376,13 @@ impl Supervision {
     fn publish(&mut self) {
         if self.news && self.awaited.is_empty() {
             self.assign_ports();
-            match self.index.snapshot() {
-                Ok(snapshot) => self.publisher.document(snapshot),
+            match self.index.snapshot(unix_seconds(SystemTime::now())) {
+                Ok(snapshot) => {
+                    if let Some(owners) = self.index.owners_to_save() {
+                        self.store.save_owners(owners);
+                    }
+                    self.publisher.document(snapshot);
+                }
                 // Plain data always serializes. If it ever does not, what was there is still right.
                 Err(error) => error!("cannot render the routes: {error}"),
             }

@@ -10,7 +10,9 @@ use proptest::sample::{Index as Pick, select};
 use rediacc::route_server::container::{Address, Condition, Container, DaemonContainers};
 use rediacc::route_server::index::Index;
 use rediacc::route_server::ports::PortTable;
-use rediacc::route_server::routes::{RouteSettings, Routes, container_routes, merge, routes};
+use rediacc::route_server::routes::{
+    RouteSettings, Routes, adopted_routes, container_routes, merge,
+};
 use rediacc::traefik::dynamic::to_yaml;
 use rediacc::traefik::rule::Rule;
 use serde_json::Value;
@@ -66,7 +68,7 @@ proptest! {
         prop_assert_eq!(all(&shuffled), forward);
         let parts: Vec<_> = shuffled
             .iter()
-            .map(|container| container_routes(container, None, &settings()))
+            .map(|container| container_routes(container, None, &BTreeSet::new(), &settings()))
             .collect();
         prop_assert_eq!(merge(&parts), merge(parts.iter().rev()));
     }
@@ -118,13 +120,13 @@ fn daemon(containers: &[Container]) -> DaemonContainers {
 }
 
 fn all(containers: &[Container]) -> Routes {
-    routes([&daemon(containers)], &PortTable::default(), &settings())
+    adopted_routes([&daemon(containers)], &PortTable::default(), &settings())
 }
 
 fn served(containers: &[Container]) -> String {
-    let mut index = Index::new(settings(), PortTable::default());
+    let mut index = Index::new(settings(), PortTable::default(), None);
     index.reset(Path::new("docker.sock"), daemon(containers));
-    index.snapshot().expect("plain data").yaml
+    index.snapshot(0).expect("plain data").yaml
 }
 
 fn read(yaml: &str) -> Value {

@@ -96,13 +96,13 @@ fn document(containers: &[Container]) -> String {
             .into(),
         ..RouteSettings::default()
     };
-    let mut index = Index::new(settings, PortTable::default());
+    let mut index = Index::new(settings, PortTable::default(), None);
     let seen = DaemonContainers {
         network_id: None,
         containers: containers.to_vec(),
     };
     index.reset(Path::new("docker.sock"), seen);
-    index.snapshot().expect("the model is plain data").yaml
+    index.snapshot(0).expect("the model is plain data").yaml
 }
 
 fn known(simulated: &SimulatedContainer) -> Container {

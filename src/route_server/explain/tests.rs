@@ -9,7 +9,7 @@ use crate::route_server::container::{Address, Condition, Container, DaemonContai
 use crate::route_server::inventory::inventory;
 use crate::route_server::listing::listing;
 use crate::route_server::ports::{PortTable, SavedPorts, Standing};
-use crate::route_server::routes::{RouteSettings, named_ports, port_claims, routes};
+use crate::route_server::routes::{RouteSettings, adopted_routes, named_ports, port_claims};
 use crate::traefik::resolver::{CertResolver, Challenge};
 
 const APP: [(&str, &str); 3] = [
@@ -291,7 +291,12 @@ impl Machine {
     }
 
     fn seen(&self, subject: &str) -> Seen {
-        let routes = listing(&routes([&self.daemon], &self.ports(), &self.settings)).expect("JSON");
+        let routes = listing(&adopted_routes(
+            [&self.daemon],
+            &self.ports(),
+            &self.settings,
+        ))
+        .expect("JSON");
         let called = inventory([&self.daemon], Some(subject));
         let called = serde_json::to_value(called).expect("JSON");
         let Containers { containers } = serde_json::from_value(called).expect("containers");

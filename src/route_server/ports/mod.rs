@@ -19,7 +19,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use serde::Serialize;
@@ -27,7 +27,7 @@ use serde::Serialize;
 pub use self::listing::{ListedPort, PortListing};
 pub use self::range::{NotAPortRange, PortRange};
 pub use self::saved::{BrokenPorts, SavedPort, SavedPorts};
-use self::space::Space;
+use self::space::{Space, Tenure};
 use crate::network::NetworkId;
 use crate::traefik::entrypoint::{Entrypoint, Listener};
 
@@ -194,6 +194,21 @@ impl PortTable {
             more: holders.count(),
             named: space.named().collect(),
         })
+    }
+
+    /// The open ports that are handed out, and to which repository.
+    pub fn assigned(&self) -> BTreeMap<Listener, NetworkId> {
+        let ports = |space: &'_ Space, listener: fn(u16) -> Listener| {
+            let holdings = space.open_holdings();
+            let active = holdings.filter(|(_, holding)| holding.tenure == Tenure::Active);
+            active
+                .map(|(port, holding)| (listener(port), holding.owner.network_id))
+                .collect::<Vec<_>>()
+        };
+        let tcp = ports(&self.tcp, Listener::Tcp);
+        tcp.into_iter()
+            .chain(ports(&self.udp, Listener::Udp))
+            .collect()
     }
 
     /// What has to be kept so that the next process gives the same ports.

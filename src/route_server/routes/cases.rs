@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::linked::{DefaultRule, default_name, link};
 use super::reach::Reach;
 use super::target::Target;
-use super::{Age, ContainerRoutes, Origin, Source, merge};
+use super::{Age, ContainerRoutes, Origin, RouteSettings, Source, merge};
+use crate::ownership::Repository;
 use crate::route_server::container::{Address, Condition, Container};
 use crate::traefik::dynamic::{DynamicConfig, Switch};
 use crate::traefik::labels;
@@ -170,6 +171,7 @@ fn meaning(case: &Case, ports: &[u16]) -> (Value, Vec<String>) {
         let container = container(listed, index, ports);
         match configuration(&container, &case.provider_options) {
             Ok(config) => derived.push(ContainerRoutes {
+                claims: Vec::new(),
                 origin: Origin {
                     container: container.name,
                     network_id: None,
@@ -216,9 +218,13 @@ fn configuration(container: &Container, options: &Options) -> Result<DynamicConf
         rule,
         tls: Switch::Off,
     };
+    let trusting = RouteSettings {
+        trusted_repositories: [Repository::Host].into(),
+        ..RouteSettings::default()
+    };
     let target = Target {
         container,
-        reach: Reach::Everywhere,
+        reach: Reach::of(None, &trusting),
     };
     match link(&mut config, &target, &default_rule) {
         Ok(_) => Ok(config),

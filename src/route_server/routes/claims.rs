@@ -1,196 +1,132 @@
-//! Whose a rule is. Two repositories that claim the same rule on the same entry point would share
-//! its requests at Traefik's whim: the elder container has it, and the younger one is rejected.
+//! What a container's routers need: the hosts that their rules name, the ports that they listen
+//! on, and the names that their certificates are for.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-
-use super::{Age, ContainerRoutes, Problem, Rejection, Source};
-use crate::network::NetworkId;
-use crate::traefik::dynamic::Switch;
+use super::{ContainerRoutes, RouteSettings, Source};
+use crate::route_server::ownership::{Claim, ContainerClaims, Name, PortUse, RouterKind};
+use crate::traefik::dynamic::{Domain, DynamicConfig, Switch};
+use crate::traefik::entrypoint::{Entrypoint, Listener};
 use crate::traefik::rule::Rule;
 
-/// A container with the rules that it claims.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contender {
-    name: String,
-    age: Age,
-    source: Source,
-    claims: Vec<Claim>,
-}
-
-/// A rule, where it is claimed. The same rule for TLS and for plain connections is two, since
-/// Traefik asks them apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Claim {
-    protocol: Protocol,
-    tls: bool,
-    rule: String,
-    entrypoints: Vec<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Protocol {
-    Http,
-    Tcp,
-    /// Without rules: an entry point is claimed as a whole.
-    Udp,
-}
-
-/// A repository, or none: the daemons outside the socket folder.
-type Repository = Option<NetworkId>;
-
-/// What containers lost to others, by their ids.
-pub type Lost = BTreeMap<String, Rejection>;
-
-/// The containers of a repository that claim anything.
-pub fn contenders(parts: &[ContainerRoutes]) -> Vec<Contender> {
-    let contender = |one: &ContainerRoutes| Contender {
-        name: one.origin.container.clone(),
+/// What the routers of each part of a repository need, in the order of the parts.
+pub fn container_claims(parts: &[ContainerRoutes]) -> Vec<ContainerClaims> {
+    let claims = |one: &ContainerRoutes| ContainerClaims {
+        container: one.origin.container.clone(),
         age: one.age.clone(),
-        source: one.source,
-        claims: claims(one),
+        claims: one.claims.clone(),
     };
-    parts
-        .iter()
-        .map(contender)
-        .filter(|one| !one.claims.is_empty())
-        .collect()
+    parts.iter().map(claims).collect()
 }
 
-fn claims(one: &ContainerRoutes) -> Vec<Claim> {
-    let (http, tcp, udp) = (&one.config.http, &one.config.tcp, &one.config.udp);
-    let http = http.routers.values().map(|router| Claim {
-        protocol: Protocol::Http,
-        tls: matches!(router.tls, Switch::On(_)),
-        rule: normal_form(router.rule.as_deref()),
-        entrypoints: router.entry_points.clone(),
+/// What the routers of one container need, ordered by protocol and name.
+pub(super) fn of(config: &DynamicConfig, source: Source, settings: &RouteSettings) -> Vec<Claim> {
+    let (http, tcp, udp) = (&config.http, &config.tcp, &config.udp);
+    let http = http.routers.iter().map(|(name, router)| {
+        let tls = router.tls.on();
+        Needs {
+            kind: RouterKind::Http,
+            router: name,
+            rule: router.rule.as_deref(),
+            entrypoints: &router.entry_points,
+            has_tls: tls.is_some(),
+            resolver: tls.and_then(|tls| tls.cert_resolver.as_deref()),
+            domains: tls.map_or(&[], |tls| &tls.domains),
+        }
     });
-    let tcp = tcp.routers.values().map(|router| Claim {
-        protocol: Protocol::Tcp,
-        tls: matches!(router.tls, Switch::On(_)),
-        rule: normal_form(router.rule.as_deref()),
-        entrypoints: router.entry_points.clone(),
+    let tcp = tcp.routers.iter().map(|(name, router)| {
+        let tls = match &router.tls {
+            Switch::On(tls) => Some(tls),
+            Switch::Off => None,
+        };
+        Needs {
+            kind: RouterKind::Tcp,
+            router: name,
+            rule: router.rule.as_deref(),
+            entrypoints: &router.entry_points,
+            has_tls: tls.is_some(),
+            resolver: tls.and_then(|tls| tls.cert_resolver.as_deref()),
+            domains: tls.map_or(&[], |tls| &tls.domains),
+        }
     });
-    let udp = udp.routers.values().map(|router| Claim {
-        protocol: Protocol::Udp,
-        tls: false,
-        rule: String::new(),
-        entrypoints: router.entry_points.clone(),
+    let udp = udp.routers.iter().map(|(name, router)| Needs {
+        kind: RouterKind::Udp,
+        router: name,
+        rule: None,
+        entrypoints: &router.entry_points,
+        has_tls: false,
+        resolver: None,
+        domains: &[],
     });
-    http.chain(tcp).chain(udp).collect()
+    let all = http.chain(tcp).chain(udp);
+    all.map(|needs| needs.claim(source, settings)).collect()
 }
 
-/// One spelling for all that mean the same. A rule that cannot be read means nothing to Traefik
-/// either, and is compared as it is.
-fn normal_form(rule: Option<&str>) -> String {
-    let rule = rule.unwrap_or_default();
-    Rule::parse(rule).map_or_else(|_| rule.trim().to_owned(), |rule| rule.normal_form())
+struct Needs<'r> {
+    kind: RouterKind,
+    router: &'r str,
+    rule: Option<&'r str>,
+    entrypoints: &'r [String],
+    has_tls: bool,
+    resolver: Option<&'r str>,
+    domains: &'r [Domain],
 }
 
-/// What is claimed at one entry point.
-type Place<'c> = (Protocol, bool, &'c str, &'c str);
+impl Needs<'_> {
+    fn claim(self, source: Source, settings: &RouteSettings) -> Claim {
+        // A rule that cannot be read, or names what no host can be called, counts as one that
+        // matches everything.
+        let rule = self.rule.and_then(|rule| Rule::parse(rule).ok());
+        let hosts = rule.as_ref().map(Rule::reach).unwrap_or_default();
+        let named: Vec<Name> = hosts
+            .named
+            .iter()
+            .filter_map(|one| Name::parse(one))
+            .collect();
+        let is_open = rule.is_none() || hosts.open || named.len() < hosts.named.len();
 
-impl Contender {
-    fn places(&self) -> impl Iterator<Item = Place<'_>> {
-        self.claims.iter().flat_map(|claim| {
-            let Claim {
-                protocol,
-                tls,
-                rule,
-                entrypoints,
-            } = claim;
-            entrypoints
-                .iter()
-                .map(|entrypoint| (*protocol, *tls, &**rule, &**entrypoint))
-        })
-    }
-}
-
-/// Who loses, of all repositories' containers, and to whom. The eldest chooses first; what the
-/// labels of a container say is rejected as a whole if it lost one rule, and so claims nothing
-/// else.
-pub fn contest(contenders: &BTreeMap<Repository, Vec<Contender>>) -> BTreeMap<Repository, Lost> {
-    let contested = contested(contenders);
-    if contested.is_empty() {
-        return BTreeMap::new();
-    }
-    let mut involved: Vec<(&Contender, Repository)> = contenders
-        .iter()
-        .flat_map(|(id, ones)| ones.iter().map(move |one| (one, *id)))
-        .filter(|(one, _)| one.places().any(|place| contested.contains(&place)))
-        .collect();
-    // A port that was handed out is nobody's to take by label, however old.
-    involved.sort_by_key(|(one, id)| (one.source != Source::Ports, &one.age, *id));
-
-    let mut held: HashMap<Place<'_>, (&Contender, Repository)> = HashMap::new();
-    let mut losses: BTreeMap<Repository, Lost> = BTreeMap::new();
-    for (one, id) in involved {
-        let lost = one.places().find_map(|place| {
-            let (holder, its) = held.get(&place)?;
-            (*its != id).then_some((place, *holder, *its))
-        });
-        match lost {
-            Some((place, holder, its)) => {
-                let rejection = rejection(one, id, place, holder, its);
-                losses
-                    .entry(id)
-                    .or_default()
-                    .insert(one.age.id.clone(), rejection);
-            }
-            None => {
-                for place in one.places() {
-                    held.entry(place).or_insert((one, id));
+        let (mut ports, mut is_shared) = (Vec::new(), false);
+        for entrypoint in self.entrypoints {
+            match entrypoint.parse().map(|one: Entrypoint| one.listener) {
+                Ok(port @ (Listener::Tcp(_) | Listener::Udp(_))) if !ports.contains(&port) => {
+                    ports.push(port);
                 }
+                Ok(Listener::Tcp(_) | Listener::Udp(_)) => {}
+                Ok(Listener::Web | Listener::WebSecure) | Err(_) => is_shared = true,
             }
         }
-    }
-    losses
-}
-
-/// The places that more than one repository claims.
-fn contested(contenders: &BTreeMap<Repository, Vec<Contender>>) -> HashSet<Place<'_>> {
-    let mut first: HashMap<Place<'_>, Repository> = HashMap::new();
-    let mut contested = HashSet::new();
-    for (id, ones) in contenders {
-        for place in ones.iter().flat_map(Contender::places) {
-            if *first.entry(place).or_insert(*id) != *id {
-                contested.insert(place);
-            }
+        let usage = match source {
+            Source::Ports => PortUse::Assigned,
+            Source::Labels if self.has_tls && !is_open => PortUse::Named,
+            Source::Labels => PortUse::Whole,
+        };
+        let orders = self.resolver.is_some_and(|name| !name.is_empty());
+        let domains = self
+            .domains
+            .iter()
+            .filter(|one| !is_the_machines(one, settings));
+        let names = domains.flat_map(|one| one.main.iter().chain(&one.sans));
+        let domains: Vec<Name> = names.filter_map(|name| Name::parse(name)).collect();
+        let has_the_machines = !self.domains.is_empty() && domains.is_empty();
+        Claim {
+            kind: self.kind,
+            router: self.router.to_owned(),
+            names: named,
+            open: is_open && is_shared && self.kind != RouterKind::Udp,
+            ports,
+            usage,
+            orders: orders && !has_the_machines,
+            domains: if orders { domains } else { Vec::new() },
         }
     }
-    contested
 }
 
-fn rejection(
-    one: &Contender,
-    id: Repository,
-    (protocol, _, rule, entrypoint): Place<'_>,
-    holder: &Contender,
-    its: Repository,
-) -> Rejection {
-    let what = match protocol {
-        Protocol::Udp => format!("the entry point `{entrypoint}`"),
-        Protocol::Http | Protocol::Tcp => format!("the rule `{rule}` on `{entrypoint}`"),
+/// The one wildcard certificate of all automatic names, which is the machine's.
+pub(super) fn is_the_machines(domain: &Domain, settings: &RouteSettings) -> bool {
+    let Some(base_domain) = settings.base_domain.as_deref() else {
+        return false;
     };
-    let whose = its.map_or(String::new(), |id| format!(" of the repository {id}"));
-    let why = match holder.source {
-        Source::Labels => "is older and keeps it",
-        Source::Ports => "was given the port",
+    let is_base = |name: &String| {
+        let name = name.strip_prefix("*.").unwrap_or(name);
+        name.eq_ignore_ascii_case(base_domain)
     };
-    Problem::new(format!(
-        "{what} is claimed by the container `{}`{whose}, which {why}",
-        holder.name
-    ))
-    .hint("give it another rule or entry point, or stop the other container")
-    .of_parts(&one.name, id)
-}
-
-/// Takes from a repository's containers what they lost.
-pub fn give_up(parts: &mut [ContainerRoutes], lost: &Lost) {
-    // Ports were handed out apart from what labels claim: nobody loses those.
-    for one in parts.iter_mut().filter(|one| one.source == Source::Labels) {
-        if let Some(rejection) = lost.get(&one.age.id) {
-            one.config = Default::default();
-            one.rejections.push(rejection.clone());
-        }
-    }
+    domain.main.iter().chain(&domain.sans).all(is_base)
 }

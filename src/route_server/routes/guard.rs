@@ -3,7 +3,7 @@
 //! would be done with the machine's eyes.
 
 use super::Problem;
-use super::reach::Reach;
+use super::reach::{Reach, Refused};
 use super::url::{self, AUTH, SERVER};
 use crate::traefik::dynamic::{
     ClientTls, DynamicConfig, HealthCheck, Middleware, Redis, Server, Switch,
@@ -13,8 +13,8 @@ use crate::traefik::dynamic::{
 const PEM: &str = "-----BEGIN ";
 
 /// Refuses what leads out of the repository. The configuration is linked, its names the labels'.
-pub(super) fn check(config: &DynamicConfig, reach: Reach) -> Result<(), Problem> {
-    if reach == Reach::Everywhere {
+pub(super) fn check(config: &DynamicConfig, reach: Reach<'_>) -> Result<(), Problem> {
+    if reach.is_unlimited() {
         return Ok(());
     }
     let guard = Guard { reach };
@@ -51,20 +51,23 @@ pub(super) fn check(config: &DynamicConfig, reach: Reach) -> Result<(), Problem>
     Ok(())
 }
 
-struct Guard {
-    reach: Reach,
+struct Guard<'s> {
+    reach: Reach<'s>,
 }
 
-impl Guard {
+impl Guard<'_> {
     fn server(&self, label: &str, server: &Server) -> Result<(), Problem> {
         let Some(url) = given(&server.url) else {
             return Ok(());
         };
         url::destination(url, &SERVER)
+            .map_err(Refused::from)
             .and_then(|address| self.reach.socket(address))
-            .map_err(|reason| {
-                Problem::of_label(format!("{label}.server.url"), reason)
-                    .hint("write an address of the service, as in http://127.0.11.2:8080")
+            .map_err(|refused| {
+                refused.problem(
+                    format!("{label}.server.url"),
+                    "write an address of the service, as in http://127.0.11.2:8080",
+                )
             })
     }
 
@@ -98,7 +101,7 @@ impl Guard {
             Some(Ok(port)) => self
                 .reach
                 .port(port)
-                .map_err(|reason| Problem::of_label(label, reason)),
+                .map_err(|refused| refused.problem(label, "name another port")),
             Some(Err(_)) => Err(Problem::of_label(label, "it is not a port from 1 to 65535")),
         }
     }
@@ -108,9 +111,11 @@ impl Guard {
             let label = format!("{label}.forwardauth");
             if let Some(address) = given(&auth.address) {
                 url::destination(address, &AUTH)
+                    .map_err(Refused::from)
                     .and_then(|address| self.reach.socket(address))
-                    .map_err(|reason| {
-                        Problem::of_label(format!("{label}.address"), reason).hint(
+                    .map_err(|refused| {
+                        refused.problem(
+                            format!("{label}.address"),
                             "write the address of a service of this repository, as in \
                              http://127.0.11.2:9091/verify",
                         )
@@ -146,8 +151,9 @@ impl Guard {
         }
         for endpoint in &redis.endpoints {
             url::endpoint(endpoint)
+                .map_err(Refused::from)
                 .and_then(|address| self.reach.socket(address))
-                .map_err(|reason| Problem::of_label(&endpoints, reason).hint(hint))?;
+                .map_err(|refused| refused.problem(&endpoints, hint))?;
         }
         no_files(label, redis.tls.as_ref())
     }

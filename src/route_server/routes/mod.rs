@@ -4,10 +4,9 @@
 //! ```text
 //!   Container ─► container_routes ─► ContainerRoutes ─┐
 //!   Container ─► container_routes ─► ContainerRoutes ─┼─► merge ─► Routes of one repository
-//!      labels · linked · rules · guard · owned        │    ▲              │
-//!   Container, PortTable ─► dynamic ─► ContainerRoutes┘    │              │
-//!                       claims of all repositories ─► contest             ▼
-//!                                                       document ◄─ Share of each repository
+//!      labels · linked · rules · guard · owned        │                  │
+//!   Container, PortTable ─► dynamic ─► ContainerRoutes┤                  ▼
+//!                                claims ─► ownership ─► admit       document ◄─ Share of each
 //! ```
 //!
 //! What one container gives depends on that container, the settings and the external ports that it
@@ -15,9 +14,10 @@
 //! changes, and merges what is there. Problems are returned, never logged: each costs the one
 //! container that has it.
 
+mod admit;
 mod auto;
 mod certificates;
-pub mod claims;
+mod claims;
 pub mod document;
 mod dynamic;
 mod entrypoints;
@@ -38,12 +38,15 @@ mod cases;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use self::reach::Reach;
 use self::target::Target;
 use super::container::{Condition, Container, DaemonContainers};
+use super::ownership::{Age, Claim, OperatorNames, Ownership, OwnershipSettings};
 use super::ports::PortTable;
 use crate::network::NetworkId;
 use crate::ownership::{Grants, Repository};
@@ -52,6 +55,8 @@ use crate::traefik::entrypoint::Entrypoint;
 use crate::traefik::labels::{self, LabelError};
 use crate::traefik::resolver::CertResolver;
 
+pub use admit::admit;
+pub use claims::container_claims;
 pub use dynamic::{named_ports, port_claims};
 pub use merge::merge;
 
@@ -83,6 +88,10 @@ pub struct RouteSettings {
     pub trusted_repositories: BTreeSet<Repository>,
     /// What the operator granted.
     pub grants: Grants,
+    /// What the operator's own dynamic configuration uses.
+    pub operator: Arc<OperatorNames>,
+    /// The machine's own addresses, public ones that lead to it included.
+    pub machine_addresses: BTreeSet<IpAddr>,
 }
 
 /// What one container gives, its names already those of its repository.
@@ -96,6 +105,8 @@ pub struct ContainerRoutes {
     pub rejections: Vec<Rejection>,
     source: Source,
     age: Age,
+    /// What its routers need.
+    claims: Vec<Claim>,
 }
 
 /// What a part of a container's routes was made of.
@@ -116,15 +127,6 @@ pub struct Origin {
     pub network_id: Option<NetworkId>,
     /// Whether it is an auto route.
     pub auto: bool,
-}
-
-/// Which of two containers is the elder: the smaller.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Age {
-    // A container that cannot be sent requests must not keep a name from one that can.
-    waiting: bool,
-    created: i64,
-    id: String,
 }
 
 /// What all containers together give.
@@ -177,8 +179,34 @@ pub enum Severity {
     Warning,
 }
 
-/// The routes of all containers of all daemons.
+/// The routes of all containers of all daemons, where it is settled who owns what.
 pub fn routes<'c>(
+    daemons: impl IntoIterator<Item = &'c DaemonContainers>,
+    ports: &PortTable,
+    ownership: &Ownership,
+    now: u64,
+    settings: &RouteSettings,
+) -> Routes {
+    let daemons: Vec<_> = daemons.into_iter().collect();
+    let ids: BTreeSet<_> = daemons
+        .iter()
+        .flat_map(|daemon| repositories(daemon))
+        .collect();
+    let mut whole = Routes::default();
+    for id in ids {
+        let mut parts = repository_routes(id, daemons.iter().copied(), ports, settings);
+        let claims = container_claims(&parts);
+        let verdicts = ownership.verdicts(id.into(), &claims, now, false);
+        admit(id.into(), &mut parts, &verdicts, ownership, settings);
+        whole.append(merge(&parts));
+    }
+    whole.rejections.sort();
+    whole
+}
+
+/// The routes of all containers where nobody has owned anything before: what is there is adopted,
+/// the eldest first.
+pub fn adopted_routes<'c>(
     daemons: impl IntoIterator<Item = &'c DaemonContainers>,
     ports: &PortTable,
     settings: &RouteSettings,
@@ -188,27 +216,34 @@ pub fn routes<'c>(
         .iter()
         .flat_map(|daemon| repositories(daemon))
         .collect();
-    let mut derived: BTreeMap<_, _> = ids
-        .into_iter()
-        .map(|id| {
-            let daemons = daemons.iter().copied();
-            (id, repository_routes(id, daemons, ports, settings))
-        })
-        .collect();
-    let contenders: BTreeMap<_, _> = derived
+    let mut ownership = Ownership::new(settings.ownership(), None);
+    ownership.set_assigned(ports.assigned());
+    let claims = ids.into_iter().map(|id| {
+        let parts = repository_routes(id, daemons.iter().copied(), ports, settings);
+        (id, container_claims(&parts))
+    });
+    let claims: Vec<_> = claims.collect();
+    let each = claims
         .iter()
-        .map(|(id, parts)| (*id, claims::contenders(parts)))
-        .collect();
-    let losses = claims::contest(&contenders);
-    let mut whole = Routes::default();
-    for (id, parts) in &mut derived {
-        if let Some(lost) = losses.get(id) {
-            claims::give_up(parts, lost);
+        .flat_map(|(id, ones)| ones.iter().map(|one| ((*id).into(), one)));
+    ownership.take(each, 0);
+    routes(daemons, ports, &ownership, 0, settings)
+}
+
+impl RouteSettings {
+    /// The part that ownership depends on.
+    pub fn ownership(&self) -> OwnershipSettings {
+        OwnershipSettings {
+            grants: self.grants.clone(),
+            base_domain: self.base_domain.clone(),
+            operator: self.operator.clone(),
+            certificates_per_day: self
+                .trusted_repositories
+                .iter()
+                .map(|trusted| (*trusted, None))
+                .collect(),
         }
-        whole.append(merge(&*parts));
     }
-    whole.rejections.sort();
-    whole
 }
 
 /// The repositories whose containers a daemon runs: one, unless it is a daemon outside the socket
@@ -232,14 +267,19 @@ pub fn repository_routes<'c>(
     ports: &PortTable,
     settings: &RouteSettings,
 ) -> Vec<ContainerRoutes> {
-    let mut parts = Vec::new();
+    let mut containers = Vec::new();
     for daemon in daemons {
         let socket = daemon.network_id;
         let own = |container: &&Container| repository(container, socket) == id;
-        for container in daemon.containers.iter().filter(own) {
-            parts.push(container_routes(container, socket, settings));
-            parts.extend(dynamic::port_routes(container, socket, ports, settings));
-        }
+        let own = daemon.containers.iter().filter(own);
+        containers.extend(own.map(|container| (container, socket)));
+    }
+    let addresses = containers.iter().filter_map(|(one, _)| one.address.own());
+    let addresses: BTreeSet<IpAddr> = addresses.collect();
+    let mut parts = Vec::with_capacity(containers.len());
+    for (container, socket) in containers {
+        parts.push(container_routes(container, socket, &addresses, settings));
+        parts.extend(dynamic::port_routes(container, socket, ports, settings));
     }
     parts
 }
@@ -250,10 +290,12 @@ fn repository(container: &Container, socket: Option<NetworkId>) -> Option<Networ
     socket.or_else(|| container.labels.get(NETWORK_ID)?.parse().ok())
 }
 
-/// What one container of the daemon of this network id gives.
+/// What one container of the daemon of this network id gives, where its repository's containers
+/// have these addresses on networks of their own.
 pub fn container_routes(
     container: &Container,
     network_id: Option<NetworkId>,
+    addresses: &BTreeSet<IpAddr>,
     settings: &RouteSettings,
 ) -> ContainerRoutes {
     let mut derived = ContainerRoutes::none_of(container, network_id, Source::Labels);
@@ -262,7 +304,7 @@ pub fn container_routes(
     if container.condition != Condition::Ready && !stays(container) {
         return derived;
     }
-    match derive(container, network_id, settings) {
+    match derive(container, network_id, addresses, settings) {
         Ok(Derivation {
             network_id,
             auto,
@@ -272,6 +314,7 @@ pub fn container_routes(
             derived.origin.network_id = network_id;
             derived.origin.auto = auto;
             derived.config = config;
+            derived.claim(settings);
             for problem in problems {
                 derived.reject(problem);
             }
@@ -300,12 +343,19 @@ impl ContainerRoutes {
             config: DynamicConfig::default(),
             rejections: Vec::new(),
             source,
+            claims: Vec::new(),
             age: Age {
                 waiting: container.condition != Condition::Ready,
                 created: container.created,
                 id: container.id.clone(),
             },
         }
+    }
+
+    /// Settles what its routers need, and has their rules ask for the host first.
+    fn claim(&mut self, settings: &RouteSettings) {
+        self.claims = claims::of(&self.config, self.source, settings);
+        admit::put_hosts_first(&mut self.config, &self.claims);
     }
 
     fn reject(&mut self, problem: Problem) {
@@ -325,6 +375,7 @@ struct Derivation {
 fn derive(
     container: &Container,
     socket: Option<NetworkId>,
+    addresses: &BTreeSet<IpAddr>,
     settings: &RouteSettings,
 ) -> Result<Derivation, Problem> {
     let network_id = network_id(container, socket)?;
@@ -340,10 +391,10 @@ fn derive(
         Some(true) => {
             let mut config = labels::decode(&container.labels)?;
             let default_rule = auto::default_rule(container, network_id, settings)?;
-            let reach = Reach::of(network_id, settings);
+            let reach = Reach::of(network_id, settings).with(addresses);
             let target = Target { container, reach };
             derivation.problems = linked::link(&mut config, &target, &default_rule)?;
-            let unreadable = rules::check(&mut config, network_id, settings)?;
+            let unreadable = rules::check(&mut config)?;
             derivation.problems.extend(unreadable);
             guard::check(&config, reach)?;
             entrypoints::assign(&mut config, settings)?;

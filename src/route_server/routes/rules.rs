@@ -1,36 +1,22 @@
-//! What a router may claim by its rule and its priority, whatever others claim: who of two has a
-//! rule is settled where all containers are seen.
+//! What a router may say by its rule and its priority, whatever others say: whose the hosts are
+//! that it names is settled where all containers are seen.
 
-use super::{Problem, RouteSettings};
-use crate::network::NetworkId;
+use super::Problem;
+use crate::route_server::ownership::Name;
 use crate::traefik::dynamic::DynamicConfig;
 use crate::traefik::rule::Rule;
 
 /// The highest priority that Traefik leaves to its users: above are its own routers.
 const HIGHEST_PRIORITY: i64 = i64::MAX - 1000;
 
-/// Refuses a container that claims what cannot be its own. A rule that nobody can read costs its
-/// router alone; those are returned, and are gone from the configuration.
-pub(super) fn check(
-    config: &mut DynamicConfig,
-    network_id: Option<NetworkId>,
-    settings: &RouteSettings,
-) -> Result<Vec<Problem>, Problem> {
+/// Takes out the routers whose rules Traefik could not use, and says why.
+pub(super) fn check(config: &mut DynamicConfig) -> Result<Vec<Problem>, Problem> {
     let mut problems = Vec::new();
-    let mut refused = None;
     let mut keep = |label: String, rule: &Option<String>, priority: Option<i64>| {
-        let rule = rule.as_deref().unwrap_or_default();
-        match claim(&label, rule, priority, network_id, settings) {
-            Ok(None) => true,
-            Ok(Some(unreadable)) => {
-                problems.push(unreadable);
-                false
-            }
-            Err(problem) => {
-                refused.get_or_insert(problem);
-                false
-            }
-        }
+        let problem = fault(&label, rule.as_deref().unwrap_or_default(), priority);
+        let is_kept = problem.is_none();
+        problems.extend(problem);
+        is_kept
     };
     config.http.routers.retain(|name, router| {
         let label = format!("traefik.http.routers.{name}");
@@ -40,19 +26,13 @@ pub(super) fn check(
         let label = format!("traefik.tcp.routers.{name}");
         keep(label, &router.rule, router.priority)
     });
-    refused.map_or(Ok(problems), Err)
+    Ok(problems)
 }
 
-/// Judges one router; what is returned costs it alone.
-fn claim(
-    label: &str,
-    rule: &str,
-    priority: Option<i64>,
-    network_id: Option<NetworkId>,
-    settings: &RouteSettings,
-) -> Result<Option<Problem>, Problem> {
+/// What is wrong with one router.
+fn fault(label: &str, rule: &str, priority: Option<i64>) -> Option<Problem> {
     if priority.is_some_and(|priority| priority > HIGHEST_PRIORITY) {
-        return Err(Problem::of_label(
+        return Some(Problem::of_label(
             format!("{label}.priority"),
             format!("priorities above {HIGHEST_PRIORITY} are Traefik's own"),
         ));
@@ -61,32 +41,18 @@ fn claim(
     let rule = match Rule::parse(rule) {
         Ok(rule) => rule,
         Err(error) => {
-            return Ok(Some(
+            return Some(
                 Problem::of_label(label, format!("{error}"))
                     .hint("write a rule of Traefik 3, as in Host(`app.example.com`)"),
-            ));
+            );
         }
     };
-    let others = rule.hosts().into_iter().find_map(|host| {
-        let owner = auto_host_of(host, settings).filter(|id| Some(*id) != network_id)?;
-        Some((host, owner))
-    });
-    match others {
-        None => Ok(None),
-        Some((host, owner)) => Err(Problem::of_label(
-            label,
-            format!("`{host}` is the address of an auto route of the repository {owner}"),
-        )
-        .hint("take a host name that does not end in another repository's network id")),
-    }
-}
-
-/// The repository whose auto routes have this form of host: `{service}-{network id}.{base domain}`.
-/// It is its own even while no service there has the name: who comes first must not decide.
-fn auto_host_of(host: &str, settings: &RouteSettings) -> Option<NetworkId> {
-    let domain = settings.base_domain.as_deref()?.to_ascii_lowercase();
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    let name = host.strip_suffix(&domain)?.strip_suffix('.')?;
-    let (_, id) = name.rsplit_once('-')?;
-    id.parse().ok()
+    let mentioned = rule.mentioned_hosts();
+    let host = mentioned
+        .into_iter()
+        .find(|host| *host != "*" && Name::parse(host).is_none())?;
+    Some(
+        Problem::of_label(label, format!("`{host}` is not a host name"))
+            .hint("write the host alone, without a port, as in Host(`app.example.com`)"),
+    )
 }

@@ -3,7 +3,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use super::reach::Reach;
+use super::reach::{Reach, Refused};
 use super::url::port_number;
 use super::{Container, Problem, SERVICE_IP, SERVICE_PORT};
 use crate::route_server::container::{Address, Condition};
@@ -12,7 +12,7 @@ use crate::route_server::container::{Address, Condition};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Target<'c> {
     pub(super) container: &'c Container,
-    pub(super) reach: Reach,
+    pub(super) reach: Reach<'c>,
 }
 
 impl Target<'_> {
@@ -28,22 +28,19 @@ impl Target<'_> {
             self.container.address,
         ) {
             (Some(label), own) => self.labelled(label, own),
-            (None, Address::Own(address)) => {
-                self.reach
-                    .address(address)
-                    .map(|()| address)
-                    .map_err(|reason| {
-                        Problem::new(format!("the address of its network is refused: {reason}"))
-                            .hint("give its network another subnet")
-                    })
-            }
-            (None, Address::Host) if matches!(self.reach, Reach::Repository(_)) => {
-                Err(Problem::of_label(
-                    SERVICE_IP,
-                    "it is on the machine's network, and no label says on which address",
-                )
-                .hint("start it with `renet compose`"))
-            }
+            (None, Address::Own(address)) => self
+                .reach
+                .containers_address(address)
+                .map(|()| address)
+                .map_err(|refused| Problem {
+                    label: None,
+                    ..refused.problem("", "give its network another subnet")
+                }),
+            (None, Address::Host) if self.reach.own_network().is_some() => Err(Problem::of_label(
+                SERVICE_IP,
+                "it is on the machine's network, and no label says on which address",
+            )
+            .hint("start it with `renet compose`")),
             (None, Address::Host) => Ok(Ipv4Addr::LOCALHOST.into()),
             (None, Address::None) => Err(Problem::new("the container has no network")
                 .hint("give it a network, or start it with `renet compose`")),
@@ -54,19 +51,26 @@ impl Target<'_> {
         let address: IpAddr = label.parse().map_err(|_| {
             Problem::of_label(SERVICE_IP, format!("`{label}` is not an IP address"))
         })?;
-        let refused = |reason| {
-            Problem::of_label(SERVICE_IP, reason)
-                .hint("leave the label to `renet compose`, which sets it")
+        let refused = |refused: Refused| {
+            refused.problem(
+                SERVICE_IP,
+                "leave the label to `renet compose`, which sets it",
+            )
         };
-        self.reach.address(address).map_err(refused)?;
-        match self.reach {
+        let allowed = match own == Address::Own(address) {
+            true => self.reach.containers_address(address),
+            false => self.reach.address(address),
+        };
+        allowed.map_err(refused)?;
+        match self.reach.own_network() {
             // Off loopback, a service listens on its container's address and nowhere else; another
             // server is what the label `loadbalancer.server.url` is for.
-            Reach::Repository(id) if !address.is_loopback() && own != Address::Own(address) => {
-                Err(refused(format!(
+            Some(id) if !address.is_loopback() && own != Address::Own(address) => {
+                let reason = format!(
                     "{address} is neither in the repository's {}/26 nor the container's own address",
                     id.base()
-                )))
+                );
+                Err(refused(reason.into()))
             }
             _ => Ok(address),
         }
@@ -112,9 +116,7 @@ impl Target<'_> {
     fn allowed(&self, label: &str, port: u16) -> Result<u16, Problem> {
         match self.reach.port(port) {
             Ok(()) => Ok(port),
-            Err(reason) => {
-                Err(Problem::of_label(label, reason).hint("let the service listen on another port"))
-            }
+            Err(refused) => Err(refused.problem(label, "let the service listen on another port")),
         }
     }
 }

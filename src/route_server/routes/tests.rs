@@ -9,8 +9,9 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 
-use super::{RouteSettings, Routes, named_ports, port_claims, routes};
+use super::{RouteSettings, Routes, adopted_routes, named_ports, port_claims};
 use crate::network::NetworkId;
+use crate::ownership::RepositoryGrants;
 use crate::route_server::container::{Address, Condition, Container, DaemonContainers};
 use crate::route_server::ports::{PortTable, SavedPorts, Standing};
 use crate::traefik::dynamic::to_yaml;
@@ -35,6 +36,8 @@ struct Machine {
     auto_routes: bool,
     allow_internal: bool,
     trusted: Vec<NetworkId>,
+    /// `2816=shop.example.com,tcp-25`.
+    owners: Vec<String>,
     ipv6: bool,
     /// `10000-10002`: TCP alone has entry points there, and UDP for the first.
     dynamic_ports: Option<String>,
@@ -49,6 +52,7 @@ impl Default for Machine {
             auto_routes: true,
             allow_internal: false,
             trusted: Vec::new(),
+            owners: Vec::new(),
             ipv6: true,
             dynamic_ports: None,
         }
@@ -127,12 +131,15 @@ fn outcome(given: &str) -> String {
         ports.update(&claims, &named, |_| Standing::Known, SystemTime::UNIX_EPOCH);
         ports
     };
-    let forward = routes(&daemons, &ports(&daemons), &settings);
+    let forward = adopted_routes(&daemons, &ports(&daemons), &settings);
     daemons.reverse();
     for daemon in &mut daemons {
         daemon.containers.reverse();
     }
-    assert_eq!(routes(&daemons, &ports(&daemons), &settings), forward);
+    assert_eq!(
+        adopted_routes(&daemons, &ports(&daemons), &settings),
+        forward
+    );
     written(&forward)
 }
 
@@ -191,7 +198,14 @@ fn settings(machine: &Machine) -> RouteSettings {
         ready_entrypoint: None,
         allow_internal: machine.allow_internal,
         trusted_repositories: machine.trusted.iter().map(|id| (*id).into()).collect(),
-        grants: Default::default(),
+        grants: machine
+            .owners
+            .iter()
+            .map(|text| text.parse().expect("a grant"))
+            .map(|RepositoryGrants { repository, grants }| (repository, grants))
+            .collect(),
+        operator: Default::default(),
+        machine_addresses: Default::default(),
     }
 }
 

@@ -7,6 +7,7 @@
 //! regular expressions are not looked into, and the matchers of the older rule syntax are known
 //! beside those of the newer. One refusal is our own: a rule nested deeper than anybody writes.
 
+mod hosts;
 mod parser;
 mod token;
 
@@ -15,6 +16,7 @@ mod tests;
 
 use std::fmt;
 
+pub use hosts::RuleHosts;
 use parser::Parser;
 use token::Fault;
 

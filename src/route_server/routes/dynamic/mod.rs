@@ -139,6 +139,7 @@ pub(super) fn port_routes(
             derived.reject(refused_ports(label, protocol, &ports, refusal));
         }
     }
+    derived.claim(settings);
     Some(derived)
 }
 

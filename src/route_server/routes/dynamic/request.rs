@@ -30,7 +30,7 @@ impl<'c> Request<'c> {
     pub(super) fn of(
         container: &'c Container,
         socket: Option<NetworkId>,
-        settings: &RouteSettings,
+        settings: &'c RouteSettings,
     ) -> Result<Option<Self>, Problem> {
         let given = |label: &str| container.labels.get(label).map(String::as_str);
         let asked = LABELS
