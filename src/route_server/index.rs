@@ -16,7 +16,7 @@ use super::ownership::{
     ContainerClaims, OperatorNames, Outcome, OwnerListing, Ownership, Rejected, Resource,
     SavedOwners, Verdicts,
 };
-use super::ports::{NamedPorts, PortClaim, PortListing, PortTable, Standing};
+use super::ports::{NamedPorts, PortClaim, PortListing, PortTable, Protocol, Standing};
 use super::routes::document::{Share, Summary, document};
 use super::routes::{
     ContainerRoutes, Rejection, RouteSettings, Routes, Severity, admit, container_claims, merge,
@@ -25,6 +25,7 @@ use super::routes::{
 use crate::network::NetworkId;
 use crate::ownership::Grant;
 use crate::traefik::dynamic::Switch;
+use crate::traefik::entrypoint::Listener;
 
 /// A repository, or none: the daemons outside the socket folder.
 type Repository = Option<NetworkId>;
@@ -232,7 +233,7 @@ impl Index {
     ) -> Option<Arc<PortTable>> {
         let daemons = self.daemons.values();
         let claims: Vec<&PortClaim> = daemons.clone().flat_map(|daemon| &daemon.claims).collect();
-        let named = daemons.flat_map(|daemon| &daemon.named).copied().collect();
+        let named = self.named_ports();
         let mut ports = PortTable::clone(&self.ports);
         let has_changed = ports.update(claims.iter().copied(), &named, standing, now);
         // Also those who get none: the holders that their rejection names may be others.
@@ -246,6 +247,32 @@ impl Index {
             .extend(others.map(|claim| Some(claim.owner.network_id)));
         self.ports = Arc::new(ports);
         has_changed.then(|| self.ports.clone())
+    }
+
+    /// The ports that are not to be handed out: those that repositories own, and those that labels
+    /// name, up to as many as their repository may have.
+    fn named_ports(&self) -> NamedPorts {
+        let key = |port: &Listener| match port {
+            Listener::Tcp(port) => Some((Protocol::Tcp, *port)),
+            Listener::Udp(port) => Some((Protocol::Udp, *port)),
+            Listener::Web | Listener::WebSecure => None,
+        };
+        let owned = self.ownership.taken_ports();
+        let owned = owned
+            .into_iter()
+            .filter_map(|(port, owners)| Some((key(&port)?, owners)));
+        let mut named: NamedPorts = owned.collect();
+        let range = self.settings.dynamic_ports;
+        let is_dynamic = |port: u16| range.is_some_and(|range| range.contains(port));
+        for daemon in self.daemons.values() {
+            let repository = daemon.known.network_id.into();
+            let most = self.settings.dynamic_ports_of(repository);
+            let asked = daemon.named.keys().filter(|(_, port)| is_dynamic(*port));
+            for port in asked.take(most) {
+                named.entry(*port).or_default().insert(repository);
+            }
+        }
+        named
     }
 
     /// The repositories that have, or had, an external port.
@@ -687,6 +714,7 @@ mod tests {
             allow_internal: false,
             trusted_repositories: Default::default(),
             grants: Default::default(),
+            dynamic_ports: None,
             operator: Default::default(),
             machine_addresses: Default::default(),
         };

@@ -193,6 +193,7 @@ mod tests {
             grants: Default::default(),
             operator: Default::default(),
             machine_addresses: Default::default(),
+            dynamic_ports: None,
         };
         adopted_routes([&daemon], &PortTable::default(), &settings)
     }

@@ -9,7 +9,7 @@
 //!                 └──────────► store (the last known containers, who has which port)
 //! ```
 //!
-//! Beside it, `explain` asks a server that runs, and `once` prints without serving.
+//! Beside it, `explain` and `owners` ask a server that runs, and `once` prints without serving.
 //!
 //! What holds everywhere: a daemon's part is replaced whole; nothing incomplete is served; no
 //! daemon waits for another. One thread does it all, so that nothing is shared under a lock.
@@ -40,6 +40,7 @@ pub mod watch;
 pub mod container;
 pub mod index;
 pub mod options;
+pub mod owners;
 pub mod ownership;
 pub mod ports;
 pub mod routes;
@@ -60,6 +61,7 @@ use self::explain::Explain;
 use self::index::Index;
 use self::metrics::Metrics;
 pub use self::options::Options;
+use self::owners::{Owners, Release};
 use self::ownership::SavedOwners;
 use self::ports::{PortTable, SavedPorts};
 use self::routes::RouteSettings;
@@ -87,13 +89,20 @@ pub struct Arguments {
 enum Question {
     /// Say what a container gives and why, or who answers a host
     Explain(Explain),
+    /// List which repository owns which name and port, and who was rejected
+    Owners(Owners),
+    /// Free a name or a port that a repository has taken
+    Release(Release),
 }
 
 /// Runs the command: serves until SIGTERM or SIGINT, prints once, or asks the one that runs.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { question, options } = arguments;
-    if let Some(Question::Explain(explain)) = question {
-        return explain::run(explain);
+    match question {
+        Some(Question::Explain(explain)) => return explain::run(explain),
+        Some(Question::Owners(owners)) => return owners::list(owners),
+        Some(Question::Release(release)) => return owners::release(release),
+        None => {}
     }
     logging::start();
     let runtime = runtime::Builder::new_current_thread()

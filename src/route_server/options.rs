@@ -168,6 +168,7 @@ impl Options {
                 .map(|one| (one.repository, one.grants.clone()))
                 .collect(),
             operator: Arc::default(),
+            dynamic_ports: self.dynamic_ports,
             machine_addresses: self.public_addresses.iter().copied().collect(),
         }
     }

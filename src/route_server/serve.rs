@@ -36,9 +36,10 @@ const LARGE_BYTES: usize = 1024 * 1024;
 /// How long a poll is held while the routes are not complete. After an error Traefik backs off,
 /// by up to 12 s, so that an answer which is late beats one that says to come again.
 const HOLD_INCOMPLETE: Duration = Duration::from_secs(8);
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 7] = [
     "/routes.yaml",
     "/routes.json",
+    "/owners",
     "/health",
     "/ports",
     "/metrics",
@@ -76,6 +77,7 @@ pub async fn serve(
     let router = Router::new()
         .route("/routes.yaml", get(routes_yaml))
         .route("/routes.json", get(routes_json))
+        .route("/owners", get(owners))
         .route("/health", get(health))
         .route("/ports", get(ports))
         .route("/metrics", get(metrics))
@@ -168,6 +170,16 @@ async fn routes_json(State(shared): State<Shared>) -> Response {
     match spawn_blocking(move || listing(&publication.known.routes())).await {
         Ok(Ok(listing)) => json(StatusCode::OK, &listing),
         Ok(Err(error)) => failed(&error),
+        Err(error) => failed(&error),
+    }
+}
+
+async fn owners(State(shared): State<Shared>) -> Response {
+    let Some(publication) = shared.published() else {
+        return shared.not_complete();
+    };
+    match spawn_blocking(move || publication.known.owners()).await {
+        Ok(owners) => json(StatusCode::OK, &owners),
         Err(error) => failed(&error),
     }
 }

@@ -15,7 +15,7 @@ const PATIENCE: Patience = Patience::of(Duration::from_secs(10));
 
 /// Where the route server listens.
 #[derive(Clone, Debug)]
-pub(super) struct Server(String);
+pub(in crate::route_server) struct Server(String);
 
 impl FromStr for Server {
     type Err = anyhow::Error;
@@ -39,7 +39,10 @@ impl Server {
     }
 
     /// The answer, if it is the whole one.
-    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+    pub(in crate::route_server) fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> anyhow::Result<T> {
         let (status, body) = self.request(path).map_err(|error| {
             anyhow!(
                 "cannot ask the route server at {}: {error}\nhint: run `systemctl status \

@@ -12,7 +12,7 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
-use self::ask::Server;
+pub(super) use self::ask::Server;
 use self::container::ContainerAnswer;
 use self::host::HostAnswer;
 use self::seen::Seen;

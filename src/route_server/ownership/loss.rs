@@ -29,6 +29,8 @@ pub enum Loss {
     Operator(Resource, String),
     /// The port was handed out to a service.
     Assigned(Listener, NetworkId),
+    /// The repository has as many ports of the dynamic range as it may have: this number.
+    TooManyPorts(Listener, usize),
     /// A wildcard, which only a grant can give.
     Wildcard(HostName),
     /// The rule can match hosts that nobody named, and the repository was granted none.
@@ -43,7 +45,7 @@ impl Loss {
             | Self::Granted(resource, _)
             | Self::Operator(resource, _) => Some(resource.clone()),
             Self::Automatic(name, _) => Some(Resource::Name(name.clone())),
-            Self::Assigned(port, _) => Some(Resource::Port(*port)),
+            Self::Assigned(port, _) | Self::TooManyPorts(port, _) => Some(Resource::Port(*port)),
             Self::Wildcard(_) | Self::Open => None,
         }
     }
@@ -54,6 +56,7 @@ impl Loss {
             Self::Taken { resource, .. }
             | Self::Granted(resource, _)
             | Self::Operator(resource, _) => Some(resource.clone().into()),
+            Self::TooManyPorts(port, _) => Some(Grant::Port(*port)),
             Self::Wildcard(domain) => Some(Grant::Wildcard(domain.clone())),
             Self::Open => Some(Grant::CatchAll),
             Self::Automatic(..) | Self::Assigned(..) => None,
@@ -91,6 +94,12 @@ impl fmt::Display for Loss {
             Self::Assigned(port, owner) => write!(
                 f,
                 "`{}` was handed out to a service of the repository {owner}",
+                Entrypoint::new(*port, Family::V4)
+            ),
+            Self::TooManyPorts(port, most) => write!(
+                f,
+                "`{}` would be more than the {most} ports of the dynamic range that a repository \
+                 may have",
                 Entrypoint::new(*port, Family::V4)
             ),
             Self::Wildcard(domain) => {

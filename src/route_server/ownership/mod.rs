@@ -37,6 +37,7 @@ pub use self::saved::{InvalidOwners, SavedOwners};
 pub use self::verdict::{Guard, Outcome, Pattern, Terms, Verdicts};
 use crate::network::NetworkId;
 use crate::ownership::{Grant, Grants, HostName, Repository};
+use crate::route_server::ports::PortRange;
 use crate::traefik::entrypoint::Listener;
 
 /// How long a repository keeps what it does not serve any more: 30 days, in seconds.
@@ -53,6 +54,10 @@ pub struct OwnershipSettings {
     pub base_domain: Option<String>,
     /// What the operator's own dynamic configuration uses.
     pub operator: Arc<OperatorNames>,
+    /// The ports that are handed out on demand.
+    pub dynamic_range: Option<PortRange>,
+    /// The most of them that a repository may have, where that is not [`DYNAMIC_PORTS`].
+    pub dynamic_ports: BTreeMap<Repository, usize>,
     /// The most new names that a repository's certificates are ordered for in a day; none for no
     /// bound.
     pub certificates_per_day: BTreeMap<Repository, Option<u32>>,
@@ -66,7 +71,20 @@ struct NewOrder {
     set: String,
 }
 
+/// Bound of [`OwnershipSettings::dynamic_ports`] for repositories that are not in it.
+pub const DYNAMIC_PORTS: usize = 3;
+
 impl OwnershipSettings {
+    fn is_dynamic(&self, port: Listener) -> bool {
+        let range = self.dynamic_range;
+        range.is_some_and(|range| range.contains(port.port()))
+    }
+
+    fn dynamic_ports_bound(&self, repository: Repository) -> usize {
+        let bound = self.dynamic_ports.get(&repository);
+        bound.copied().unwrap_or(DYNAMIC_PORTS)
+    }
+
     fn certificates_bound(&self, repository: Repository) -> Option<u32> {
         let bound = self.certificates_per_day.get(&repository);
         bound.copied().unwrap_or(Some(CERTIFICATES_PER_DAY))
@@ -367,12 +385,41 @@ impl Ownership {
             one.repository != repository && !is_stale(one, now) && !is_shared
         });
         match in_the_way {
-            None => Ok(()),
+            None => self.within_bounds(repository, resource, usage),
             Some(holder) => Err(Loss::Taken {
                 resource: resource.clone(),
                 owner: holder.repository,
                 since: holder.since,
             }),
+        }
+    }
+
+    /// Whether a repository may have one more of the ports that are handed out on demand.
+    fn within_bounds(
+        &self,
+        repository: Repository,
+        resource: &Resource,
+        usage: PortUse,
+    ) -> Result<(), Loss> {
+        let Resource::Port(port) = resource else {
+            return Ok(());
+        };
+        let mut holdings = self.held.get(resource).into_iter().flatten();
+        let has_it = holdings.any(|one| one.repository == repository);
+        if usage == PortUse::Assigned || has_it || !self.settings.is_dynamic(*port) {
+            return Ok(());
+        }
+        let taken = self.held.iter().filter(|(resource, holdings)| {
+            let is_dynamic =
+                matches!(resource, Resource::Port(port) if self.settings.is_dynamic(*port));
+            is_dynamic && holdings.iter().any(|one| one.repository == repository)
+        });
+        let assigned = self.assigned.values();
+        let assigned = assigned.filter(|owner| Repository::Id(**owner) == repository);
+        let most = self.settings.dynamic_ports_bound(repository);
+        match taken.count() + assigned.count() < most {
+            true => Ok(()),
+            false => Err(Loss::TooManyPorts(*port, most)),
         }
     }
 

@@ -29,6 +29,7 @@ pub use self::range::{NotAPortRange, PortRange};
 pub use self::saved::{BrokenPorts, SavedPort, SavedPorts};
 use self::space::{Space, Tenure};
 use crate::network::NetworkId;
+use crate::ownership::Repository;
 use crate::traefik::entrypoint::{Entrypoint, Listener};
 
 /// The most holders that one refusal names; the preconfigured range has room for eleven.
@@ -67,10 +68,14 @@ pub struct PortClaim {
     pub protocol: Protocol,
     /// For whom: replicas of one service claim for the same owner.
     pub owner: PortOwner,
+    /// Whether the container can be sent requests. One that cannot keeps its port and gets none.
+    pub is_ready: bool,
+    /// The most ports that its repository may have.
+    pub most: usize,
 }
 
-/// The ports that routers take by label, as `entrypoints=tcp-10000` does.
-pub type NamedPorts = BTreeSet<(Protocol, u16)>;
+/// The ports that routers take by label, as `entrypoints=tcp-10000` does, and whose they are.
+pub type NamedPorts = BTreeMap<(Protocol, u16), BTreeSet<Repository>>;
 
 /// Whether it is known which containers a repository has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +97,8 @@ pub enum PortRefusal {
     NoRange,
     /// Traefik has no entry point in the range for the protocol.
     NoEntrypoint(PortRange),
+    /// The repository has as many as it may have: this number.
+    TooMany(usize),
     /// All are held by owners that are there.
     Exhausted {
         /// The range.
@@ -111,6 +118,8 @@ pub struct PortTable {
     range: Option<PortRange>,
     tcp: Space,
     udp: Space,
+    /// The repositories that have as many ports as they may have, and how many that is.
+    at_bound: BTreeMap<NetworkId, usize>,
 }
 
 impl PortTable {
@@ -138,6 +147,7 @@ impl PortTable {
             range,
             tcp: Space::new(open(Protocol::Tcp), tcp),
             udp: Space::new(open(Protocol::Udp), udp),
+            at_bound: BTreeMap::new(),
         }
     }
 
@@ -152,14 +162,14 @@ impl PortTable {
     ) -> bool {
         let mut claims: Vec<&PortClaim> = claims.into_iter().collect();
         claims.sort_unstable();
-        let owners = |protocol: Protocol| {
-            let claims = claims
-                .iter()
-                .filter(move |claim| claim.protocol == protocol);
-            claims.map(|claim| &claim.owner).collect::<Vec<_>>()
+        let of = |protocol: Protocol| {
+            let claims = claims.iter().copied();
+            claims
+                .filter(|claim| claim.protocol == protocol)
+                .collect::<Vec<_>>()
         };
-        let named = |protocol: Protocol| {
-            let named = named.iter().filter(move |(other, _)| *other == protocol);
+        let named_of = |protocol: Protocol| {
+            let named = named.keys().filter(|(other, _)| *other == protocol);
             named.map(|(_, port)| *port).collect::<BTreeSet<_>>()
         };
         let mut has_changed = false;
@@ -167,10 +177,47 @@ impl PortTable {
             (Protocol::Tcp, &mut self.tcp),
             (Protocol::Udp, &mut self.udp),
         ] {
-            space.set_named(named(protocol));
-            has_changed |= space.update(&owners(protocol), &standing, now);
+            space.set_named(named_of(protocol));
+            has_changed |= space.settle_tenures(&of(protocol), &standing);
+        }
+        let mut counts = self.counts(named);
+        self.at_bound.clear();
+        for (protocol, space) in [
+            (Protocol::Tcp, &mut self.tcp),
+            (Protocol::Udp, &mut self.udp),
+        ] {
+            for claim in of(protocol).into_iter().filter(|claim| claim.is_ready) {
+                let PortClaim { owner, most, .. } = claim;
+                if space.port_of(owner).is_some() {
+                    continue;
+                }
+                let count = counts.entry(owner.network_id).or_default();
+                if *count >= *most {
+                    self.at_bound.insert(owner.network_id, *most);
+                } else if space.hand_out(owner, &standing, now) {
+                    *count += 1;
+                    has_changed = true;
+                }
+            }
         }
         has_changed
+    }
+
+    /// How many ports each repository has, handed out or named by its labels.
+    fn counts(&self, named: &NamedPorts) -> BTreeMap<NetworkId, usize> {
+        let mut counts = BTreeMap::new();
+        let handed_out = self.assigned().into_values();
+        let named = named.iter().filter(|((protocol, port), _)| {
+            let is_handed_out = self.space(*protocol).holdings().contains_key(port);
+            self.space(*protocol).is_open(*port) && !is_handed_out
+        });
+        let named = named
+            .flat_map(|(_, owners)| owners)
+            .filter_map(|owner| owner.id());
+        for id in handed_out.chain(named) {
+            *counts.entry(id).or_default() += 1;
+        }
+        counts
     }
 
     /// The external port of an owner for whom there was a claim at the last update.
@@ -184,6 +231,9 @@ impl PortTable {
         };
         if space.is_closed() {
             return Err(PortRefusal::NoEntrypoint(range));
+        }
+        if let Some(most) = self.at_bound.get(&owner.network_id) {
+            return Err(PortRefusal::TooMany(*most));
         }
         let mut holders = space.open_holdings();
         let named = holders.by_ref().take(MOST_NAMED_HOLDERS);

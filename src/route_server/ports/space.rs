@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
-use super::{PortOwner, Standing};
+use super::{PortClaim, PortOwner, Standing};
 use crate::network::NetworkId;
 
 /// One number space.
@@ -64,36 +64,34 @@ impl Space {
         self.named.iter().filter(free).copied()
     }
 
-    /// The claimed owners come in the order in which they are served.
-    pub(super) fn update(
+    /// Gives an owner that has none a port, if one is left.
+    pub(super) fn hand_out(
         &mut self,
-        claimed: &[&PortOwner],
+        owner: &PortOwner,
         standing: impl Fn(NetworkId) -> Standing,
         now: SystemTime,
     ) -> bool {
-        let mut has_changed = self.settle_tenures(claimed, &standing);
-        for owner in claimed {
-            if self.port_of(owner).is_some() {
-                continue;
-            }
-            let Some(port) = self.vacancy(&standing) else {
-                continue;
-            };
-            // Its own port is not open any more, and this one's owner is gone.
-            let former = self.ports.remove(*owner);
-            former.and_then(|port| self.holdings.remove(&port));
-            let holding = Holding {
-                owner: (*owner).clone(),
-                since: now,
-                tenure: Tenure::Active,
-            };
-            if let Some(evicted) = self.holdings.insert(port, holding) {
-                self.ports.remove(&evicted.owner);
-            }
-            self.ports.insert((*owner).clone(), port);
-            has_changed = true;
+        let Some(port) = self.vacancy(standing) else {
+            return false;
+        };
+        // Its own port is not open any more, and this one's owner is gone.
+        let former = self.ports.remove(owner);
+        former.and_then(|port| self.holdings.remove(&port));
+        let holding = Holding {
+            owner: owner.clone(),
+            since: now,
+            tenure: Tenure::Active,
+        };
+        if let Some(evicted) = self.holdings.insert(port, holding) {
+            self.ports.remove(&evicted.owner);
         }
-        has_changed
+        self.ports.insert(owner.clone(), port);
+        true
+    }
+
+    /// Whether Traefik opens a port, and it is one of the range.
+    pub(super) fn is_open(&self, port: u16) -> bool {
+        self.open.contains(&port)
     }
 
     /// The port of an owner, if Traefik opens it.
@@ -120,12 +118,13 @@ impl Space {
             .filter(|(port, _)| self.open.contains(port))
     }
 
-    fn settle_tenures(
+    /// Notes which owners are there and which have left. Returns whether any came or went.
+    pub(super) fn settle_tenures(
         &mut self,
-        claimed: &[&PortOwner],
+        claims: &[&PortClaim],
         standing: impl Fn(NetworkId) -> Standing,
     ) -> bool {
-        let claimed: BTreeSet<&PortOwner> = claimed.iter().copied().collect();
+        let claimed: BTreeSet<&PortOwner> = claims.iter().map(|claim| &claim.owner).collect();
         let gone = self.holdings.values().map(|holding| holding.tenure);
         let last_departure = gone.filter_map(Tenure::departure).max().unwrap_or(0);
         let mut has_changed = false;

@@ -37,6 +37,8 @@ fn ports_are_handed_out_from_the_lowest_to_the_eldest_first() {
         container: container.to_owned(),
         protocol: Protocol::Tcp,
         owner: owner(service),
+        is_ready: true,
+        most: usize::MAX,
     };
     let claims = [
         claim(2, "x", "young"),
@@ -235,7 +237,7 @@ fn nobody_takes_the_port_of_who_is_not_back_after_a_boot() {
 #[test]
 fn a_port_that_a_router_takes_by_label_is_not_handed_out() {
     let mut table = table("10-12", SavedPorts::default());
-    let named = NamedPorts::from([
+    let named = named(&[
         (Protocol::Tcp, 10),
         (Protocol::Udp, 11),
         (Protocol::Tcp, 99),
@@ -250,7 +252,7 @@ fn a_port_that_a_router_takes_by_label_is_not_handed_out() {
     assert_eq!(named, [10]);
 
     // Whoever has it, keeps it; of those who left, it is not taken.
-    let named = NamedPorts::from([(Protocol::Tcp, 11)]);
+    let named = self::named(&[(Protocol::Tcp, 11)]);
     table.update(&claims, &named, ALL_KNOWN, second(1));
     assert_eq!(holders(&table), "10:c 11:a 12:b");
     table.update(&tcp_claims("b c"), &named, ALL_KNOWN, second(2));
@@ -421,6 +423,40 @@ fn owner(service: &str) -> PortOwner {
     }
 }
 
+/// Ports that labels of the repository of all owners name.
+fn named(ports: &[(Protocol, u16)]) -> NamedPorts {
+    let owners = BTreeSet::from([owner("").network_id.into()]);
+    ports.iter().map(|port| (*port, owners.clone())).collect()
+}
+
+#[test]
+fn a_repository_gets_so_many_ports_and_a_container_that_waits_gets_none() {
+    let mut claims = tcp_claims("a b c d");
+    for claim in &mut claims {
+        claim.most = 3;
+    }
+    claims[1].is_ready = false;
+    let mut table = table("10-15", SavedPorts::default());
+    table.update(&claims, &NamedPorts::new(), ALL_KNOWN, second(0));
+    assert_eq!(holders(&table), "10:a 11:c 12:d");
+    // What it has, it keeps while it waits; and what it is to have more, it is refused.
+    claims[0].is_ready = false;
+    claims[1].is_ready = true;
+    table.update(&claims, &NamedPorts::new(), ALL_KNOWN, second(1));
+    assert_eq!(holders(&table), "10:a 11:c 12:d");
+    let refused = table.port_of(Protocol::Tcp, &owner("b"));
+    assert_eq!(refused, Err(PortRefusal::TooMany(3)));
+    // What labels name counts as well.
+    let mut table = self::table("10-15", SavedPorts::default());
+    let named = named(&[
+        (Protocol::Tcp, 10),
+        (Protocol::Tcp, 11),
+        (Protocol::Tcp, 80),
+    ]);
+    table.update(&claims, &named, ALL_KNOWN, second(0));
+    assert_eq!(holders(&table), "12:b");
+}
+
 fn tcp_claims(services: &str) -> Vec<PortClaim> {
     let services = services.split_whitespace().zip(0..);
     let claims = services.map(|(service, created)| PortClaim {
@@ -428,6 +464,8 @@ fn tcp_claims(services: &str) -> Vec<PortClaim> {
         container: service.to_owned(),
         protocol: Protocol::Tcp,
         owner: owner(service),
+        is_ready: true,
+        most: usize::MAX,
     });
     claims.collect()
 }

@@ -275,5 +275,6 @@ fn settings() -> RouteSettings {
         grants: Default::default(),
         operator: Default::default(),
         machine_addresses: Default::default(),
+        dynamic_ports: None,
     }
 }

@@ -22,6 +22,7 @@ pub mod document;
 mod dynamic;
 mod entrypoints;
 mod guard;
+mod health_checks;
 mod linked;
 mod merge;
 mod owned;
@@ -47,7 +48,7 @@ use self::reach::Reach;
 use self::target::Target;
 use super::container::{Condition, Container, DaemonContainers};
 use super::ownership::{Age, Claim, OperatorNames, Ownership, OwnershipSettings};
-use super::ports::PortTable;
+use super::ports::{PortRange, PortTable};
 use crate::network::NetworkId;
 use crate::ownership::{Grants, Repository};
 use crate::traefik::dynamic::DynamicConfig;
@@ -90,6 +91,8 @@ pub struct RouteSettings {
     pub grants: Grants,
     /// What the operator's own dynamic configuration uses.
     pub operator: Arc<OperatorNames>,
+    /// The external ports that are handed out on demand.
+    pub dynamic_ports: Option<PortRange>,
     /// The machine's own addresses, public ones that lead to it included.
     pub machine_addresses: BTreeSet<IpAddr>,
 }
@@ -230,13 +233,30 @@ pub fn adopted_routes<'c>(
     routes(daemons, ports, &ownership, 0, settings)
 }
 
+/// The most external ports that a repository may have of the dynamic range, by whichever label.
+const DYNAMIC_PORTS: usize = 3;
+
 impl RouteSettings {
+    /// The most external ports of the dynamic range that a repository may have.
+    pub fn dynamic_ports_of(&self, repository: Repository) -> usize {
+        match self.trusted_repositories.contains(&repository) {
+            true => usize::MAX,
+            false => DYNAMIC_PORTS,
+        }
+    }
+
     /// The part that ownership depends on.
     pub fn ownership(&self) -> OwnershipSettings {
         OwnershipSettings {
             grants: self.grants.clone(),
             base_domain: self.base_domain.clone(),
             operator: self.operator.clone(),
+            dynamic_range: self.dynamic_ports,
+            dynamic_ports: self
+                .trusted_repositories
+                .iter()
+                .map(|trusted| (*trusted, self.dynamic_ports_of(*trusted)))
+                .collect(),
             certificates_per_day: self
                 .trusted_repositories
                 .iter()
@@ -397,6 +417,8 @@ fn derive(
             let unreadable = rules::check(&mut config)?;
             derivation.problems.extend(unreadable);
             guard::check(&config, reach)?;
+            let redirects = health_checks::confine(&mut config, reach);
+            derivation.problems.extend(redirects);
             entrypoints::assign(&mut config, settings)?;
             let unobtainable = certificates::check(&mut config, settings);
             derivation.problems.extend(unobtainable);

@@ -206,6 +206,10 @@ fn settings(machine: &Machine) -> RouteSettings {
             .collect(),
         operator: Default::default(),
         machine_addresses: Default::default(),
+        dynamic_ports: machine
+            .dynamic_ports
+            .as_deref()
+            .map(|range| range.parse().expect("a range")),
     }
 }
 

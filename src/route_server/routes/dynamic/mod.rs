@@ -7,6 +7,7 @@
 mod request;
 mod route;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use self::request::Request;
@@ -44,18 +45,22 @@ pub fn port_claims(daemon: &DaemonContainers, settings: &RouteSettings) -> Vec<P
                 container: container.name.clone(),
                 protocol,
                 owner: request.owner(port),
+                is_ready: container.condition == Condition::Ready,
+                most: settings.dynamic_ports_of(request.network_id.into()),
             }));
         }
     }
     claims
 }
 
-/// The ports that routers of a daemon's containers take by label. Read from the labels' text: a
-/// container that is rejected for something else is to find its port free when that is mended.
+/// The ports that routers of a daemon's containers take by label, as far as the containers can be
+/// sent requests. Read from the labels' text: a container that is rejected for something else is to
+/// find its port free when that is mended.
 pub fn named_ports(daemon: &DaemonContainers) -> NamedPorts {
     let mut named = NamedPorts::new();
-    for container in &daemon.containers {
-        let ports: NamedPorts = entrypoint_labels(container)
+    let ready = daemon.containers.iter();
+    for container in ready.filter(|container| container.condition == Condition::Ready) {
+        let ports: BTreeSet<_> = entrypoint_labels(container)
             .flat_map(|names| names.split(','))
             .filter_map(
                 |name| match name.trim().parse::<Entrypoint>().ok()?.listener {
@@ -70,7 +75,12 @@ pub fn named_ports(daemon: &DaemonContainers) -> NamedPorts {
         }
         let options = labels::container_options(&container.labels);
         if options.is_ok_and(|options| options.enable == Some(true)) {
-            named.extend(ports);
+            for port in ports {
+                named
+                    .entry(port)
+                    .or_default()
+                    .insert(daemon.network_id.into());
+            }
         }
     }
     named
@@ -158,6 +168,12 @@ fn refused_ports(label: &str, protocol: Protocol, ports: &[u16], refusal: PortRe
         PortRefusal::NoEntrypoint(range) => (
             format!("this machine has no entry point for it in {range}"),
             format!("run rdc context set-infra MACHINE {option} …,{range}, then push-infra"),
+        ),
+        PortRefusal::TooMany(most) => (
+            format!("the repository has {most} external ports, and may have no more"),
+            "ask for fewer, or have the operator raise its quota: \
+             rdc context set-infra MACHINE --quota ID=FACTOR"
+                .to_owned(),
         ),
         PortRefusal::Exhausted {
             range,
