@@ -13,6 +13,7 @@ mod hostile_places;
 mod load;
 mod logins;
 mod output;
+mod ownership;
 mod preflight;
 mod programs;
 mod progress;

@@ -68,12 +68,12 @@ impl OperatorNames {
     /// What one file uses, under its name.
     pub fn read(file: &str, text: &str, format: Format) -> Result<Self, String> {
         let document = match format {
+            // An empty file is an empty document, and so is one of comments.
             Format::Yaml => {
-                // An empty file is an empty document, and so is one of comments.
-                serde_yaml::from_str::<Option<File>>(text).map_err(|error| error.to_string())?
+                serde_yaml::from_str::<Option<File>>(text).map_err(|error| first_line(&error))?
             }
             Format::Toml => {
-                Some(toml_edit::de::from_str::<File>(text).map_err(|error| error.to_string())?)
+                Some(toml_edit::de::from_str::<File>(text).map_err(|error| first_line(&error))?)
             }
         };
         let File { http, tcp, udp } = document.unwrap_or_default();
@@ -130,6 +130,12 @@ impl OperatorNames {
             }
         }
     }
+}
+
+/// The others draw the place in the text.
+fn first_line(error: &impl ToString) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]
