@@ -27,6 +27,9 @@ use crate::ownership::Grant;
 use crate::traefik::dynamic::Switch;
 use crate::traefik::entrypoint::Listener;
 
+/// From how many seconds between two looks on the clock must have been set.
+const CLOCK_STEP_S: u64 = 2 * 3600;
+
 /// A repository, or none: the daemons outside the socket folder.
 type Repository = Option<NetworkId>;
 
@@ -40,6 +43,8 @@ pub struct Index {
     owners: Arc<Ownership>,
     /// Whether the owners are others than those that were last kept on disk.
     has_new_owners: bool,
+    /// When it was last noted that what is served is owned still, in seconds since 1970.
+    refreshed: u64,
     claims: BTreeMap<Repository, Vec<ContainerClaims>>,
     /// What the shares were rendered with.
     verdicts: BTreeMap<Repository, Verdicts>,
@@ -175,6 +180,7 @@ impl Index {
             owners: Arc::new(ownership.clone()),
             ownership,
             has_new_owners: false,
+            refreshed: 0,
             claims: BTreeMap::new(),
             verdicts: BTreeMap::new(),
             settings: Arc::new(settings),
@@ -339,6 +345,7 @@ impl Index {
     /// Notes that what is served is owned still, and gives those another chance who lack something
     /// that may have become free by time.
     pub fn refresh(&mut self, now: u64) {
+        self.refreshed = now;
         let claims = self.claims.iter();
         let served = claims.flat_map(|(id, ones)| ones.iter().map(|one| ((*id).into(), one)));
         self.ownership.refresh(served, now);
@@ -370,6 +377,10 @@ impl Index {
 
     /// The document of all that is known, at a moment in seconds since 1970.
     pub fn snapshot(&mut self, now: u64) -> Result<Snapshot, serde_json::Error> {
+        // A clock that was set forward would make old what is served.
+        if now > self.refreshed.saturating_add(CLOCK_STEP_S) {
+            self.refresh(now);
+        }
         if self.ownership.set_assigned(self.ports.assigned()) {
             self.share_owners();
             self.reconsider();

@@ -42,6 +42,9 @@ use crate::traefik::entrypoint::Listener;
 
 /// How long a repository keeps what it does not serve any more: 30 days, in seconds.
 pub const KEPT_S: u64 = 30 * 24 * 3600;
+/// The most names and ports that a repository keeps while it does not serve them, together with
+/// those that it serves: one that takes new names again and again must not fill the record.
+const NAMES_PER_REPOSITORY: usize = 2_000;
 /// The span in which new certificates are counted: a day, in seconds.
 const ORDERS_SPAN_S: u64 = 24 * 3600;
 
@@ -99,6 +102,8 @@ pub const CERTIFICATES_PER_DAY: u32 = 20;
 pub struct Ownership {
     settings: OwnershipSettings,
     held: BTreeMap<Resource, Vec<Holding>>,
+    /// How much each repository has.
+    counts: BTreeMap<Repository, usize>,
     /// External ports that were handed out on demand.
     assigned: BTreeMap<Listener, NetworkId>,
     /// What certificates were ordered for, and when first.
@@ -129,9 +134,14 @@ impl Ownership {
     pub fn new(settings: OwnershipSettings, saved: Option<SavedOwners>) -> Self {
         let adopts = saved.is_none();
         let (held, orders) = saved.map(SavedOwners::into_parts).unwrap_or_default();
+        let mut counts = BTreeMap::new();
+        for holding in held.values().flatten() {
+            *counts.entry(holding.repository).or_default() += 1;
+        }
         Self {
             settings,
             held,
+            counts,
             assigned: BTreeMap::new(),
             orders,
             adopts,
@@ -164,14 +174,88 @@ impl Ownership {
     ) -> bool {
         let mut claims: Vec<_> = claims.into_iter().collect();
         claims.sort_by(|(id, one), (other_id, other)| (&one.age, id).cmp(&(&other.age, other_id)));
+        // Whoever has something and serves it keeps it, however long ago that was last seen: the
+        // machine may have been off, or its clock wrong.
         let mut has_changed = false;
-        for (repository, container) in claims {
+        for (repository, container) in &claims {
             for claim in &container.claims {
-                has_changed |= self.take_one(repository, claim, now);
+                has_changed |= self.keep(*repository, claim, now);
+            }
+        }
+        for (repository, container) in &claims {
+            for claim in &container.claims {
+                has_changed |= self.take_one(*repository, claim, now);
             }
         }
         self.adopts = false;
+        let repositories: BTreeSet<Repository> = claims.iter().map(|(id, _)| *id).collect();
+        for repository in repositories {
+            if self
+                .counts
+                .get(&repository)
+                .is_some_and(|count| *count > NAMES_PER_REPOSITORY)
+            {
+                let own = claims.iter().filter(|(id, _)| *id == repository);
+                let served = own.flat_map(|(_, container)| &container.claims);
+                let served: BTreeSet<Resource> = served.flat_map(Claim::resources).collect();
+                self.forget_unserved(repository, &served);
+                has_changed = true;
+            }
+        }
         has_changed
+    }
+
+    /// Notes that a router is served by whom it belongs to. Returns whether something was about to
+    /// be free.
+    fn keep(&mut self, repository: Repository, claim: &Claim, now: u64) -> bool {
+        let is_lost = claim
+            .resources()
+            .any(|one| self.standing(repository, &one, claim.usage, now).is_err());
+        if is_lost {
+            return false;
+        }
+        let mut was_stale = false;
+        for resource in claim.resources() {
+            let holdings = self.held.get_mut(&resource).into_iter().flatten();
+            for own in holdings.filter(|one| one.repository == repository) {
+                was_stale |= is_stale(own, now);
+                own.seen = own.seen.max(now);
+            }
+        }
+        was_stale
+    }
+
+    /// Frees what a repository has not served for longest, so that one that takes new names again
+    /// and again has so many at most. What it serves now is bounded by its routers.
+    fn forget_unserved(&mut self, repository: Repository, served: &BTreeSet<Resource>) {
+        let mut unserved: Vec<(u64, Resource)> = Vec::new();
+        for (resource, holdings) in &self.held {
+            let own = holdings.iter().find(|one| one.repository == repository);
+            if let (Some(own), false) = (own, served.contains(resource)) {
+                unserved.push((own.seen, resource.clone()));
+            }
+        }
+        unserved.sort();
+        let count = self.counts.get(&repository).copied().unwrap_or_default();
+        let excess = count.saturating_sub(NAMES_PER_REPOSITORY);
+        for (_, resource) in unserved.into_iter().take(excess) {
+            self.drop_holdings(&resource, |one| one.repository == repository);
+        }
+    }
+
+    /// Takes holdings of a resource out, and keeps count.
+    fn drop_holdings(&mut self, resource: &Resource, is_dropped: impl Fn(&Holding) -> bool) {
+        let Some(holdings) = self.held.get_mut(resource) else {
+            return;
+        };
+        for dropped in holdings.extract_if(.., |one| is_dropped(one)) {
+            if let Some(count) = self.counts.get_mut(&dropped.repository) {
+                *count = count.saturating_sub(1);
+            }
+        }
+        if holdings.is_empty() {
+            self.held.remove(resource);
+        }
     }
 
     fn take_one(&mut self, repository: Repository, claim: &Claim, now: u64) -> bool {
@@ -223,12 +307,12 @@ impl Ownership {
             entitled = self.granted_by_pattern(name);
         }
         let is_shared = usage == PortUse::Named && matches!(resource, Resource::Port(_));
-        let holdings = self.held.entry(resource).or_default();
         // Whoever is left out lost it: to a grant, or by time.
-        holdings.retain(|one| match entitled.is_empty() {
-            true => is_shared && one.usage == PortUse::Named && !is_stale(one, now),
-            false => entitled.contains(&one.repository),
+        self.drop_holdings(&resource, |one| match entitled.is_empty() {
+            true => !is_shared || one.usage != PortUse::Named || is_stale(one, now),
+            false => !entitled.contains(&one.repository),
         });
+        let holdings = self.held.entry(resource).or_default();
         holdings.push(Holding {
             repository,
             since: now,
@@ -236,6 +320,7 @@ impl Ownership {
             usage,
         });
         holdings.sort_by_key(|one| one.repository);
+        *self.counts.entry(repository).or_default() += 1;
         true
     }
 
@@ -317,8 +402,10 @@ impl Ownership {
 
     /// Frees a resource that was taken. Returns who had it.
     pub fn release(&mut self, resource: &Resource) -> Vec<Repository> {
-        let holdings = self.held.remove(resource).unwrap_or_default();
-        holdings.iter().map(|one| one.repository).collect()
+        let holdings = self.held.get(resource).into_iter().flatten();
+        let owners = holdings.map(|one| one.repository).collect();
+        self.drop_holdings(resource, |_| true);
+        owners
     }
 
     /// The ports that repositories have, and not by being handed them, by repository.

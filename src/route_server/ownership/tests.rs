@@ -186,6 +186,51 @@ fn a_name_that_nobody_served_for_thirty_days_is_free() {
 }
 
 #[test]
+fn what_is_served_is_never_free_whatever_the_clock_does() {
+    let mut machine = Machine::new(&[]);
+    machine.run(2816, 5, SHOP).served();
+    // The clock is set forward while both are there, …
+    machine.now += 90 * DAY;
+    machine.run(2880, 1, SHOP);
+    assert_eq!(machine.routers(), ["a-2816"]);
+    // … and the machine was off for long, and both come up together.
+    let mut machine = machine.restarted(&[]);
+    machine.now += 90 * DAY;
+    machine.run(2880, 1, SHOP).run(2816, 6, SHOP);
+    assert_eq!(machine.routers(), ["a-2816"]);
+}
+
+#[test]
+fn who_takes_ever_new_names_keeps_the_last_ones() {
+    let mut machine = Machine::new(&[]);
+    machine.run(2880, 1, SHOP).served();
+    let mut names = 0;
+    let mut take = |machine: &mut Machine| {
+        let labels =
+            (0..900).map(|n| format!("http.routers.r{n}.rule=Host(`n{}.example.net`)", names + n));
+        let labels: Vec<_> = labels.collect();
+        names += 900;
+        machine.run(2816, 1, &self::labels(&labels)).served();
+    };
+    for _ in 0..4 {
+        take(&mut machine);
+        machine.now += 1;
+    }
+    let listed = |machine: &mut Machine, name: &str| {
+        let known = machine
+            .index
+            .snapshot(machine.now)
+            .expect("plain data")
+            .known;
+        known.owners().owners.iter().any(|one| one.resource == name)
+    };
+    assert!(!listed(&mut machine, "n0.example.net"));
+    assert!(listed(&mut machine, "n1800.example.net"));
+    assert!(listed(&mut machine, "n3599.example.net"));
+    assert!(listed(&mut machine, "shop.example.org"));
+}
+
+#[test]
 fn what_runs_is_adopted_the_eldest_first() {
     let mut machine = Machine::new(&[]);
     machine
