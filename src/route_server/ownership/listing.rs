@@ -30,7 +30,7 @@ pub struct Owned {
     pub by: Title,
     /// Since when, in RFC 3339; none for a grant that nobody has used.
     pub since: Option<String>,
-    /// When it was last served, in RFC 3339; `now` is written as the time of the last look.
+    /// When it was last known to be served, in RFC 3339: noted at each change, and every hour.
     pub last_seen: Option<String>,
 }
 

@@ -407,7 +407,7 @@ fn an_open_rule_is_confined_to_what_was_granted() {
             &["2816=*"],
             Some(
                 "Host(`own.example.org`) || (!Host(`x.example.net`) && \
-                 !HostRegexp(`^[^.]+-[0-9]+\\.example\\.com$`))",
+                 !HostRegexp(`^[^.]+-[0-9]+\\.example\\.com\\.?$`))",
             ),
         ),
     ] {
@@ -474,7 +474,7 @@ fn automatic_names_are_their_repositorys_before_anybody_has_one() {
     machine.run(2880, 1, &["http.routers.a.rule=Host(`*.example.com`)"]);
     let rule = machine.served().remove("a-2880").expect("the router");
     assert!(
-        rule.contains("!HostRegexp(`^[^.]+-[0-9]+\\.example\\.com$`)"),
+        rule.contains("!HostRegexp(`^[^.]+-[0-9]+\\.example\\.com\\.?$`)"),
         "{rule}"
     );
 }

@@ -275,7 +275,8 @@ impl<'r> Router<'r> {
                 RouterKind::Tcp | RouterKind::Udp => "HostSNIRegexp",
             };
             let domain = domain.replace('.', "\\.");
-            format!("!{matcher}(`^[^.]+-[0-9]+\\.{domain}$`)")
+            // A request may write the host with a last dot.
+            format!("!{matcher}(`^[^.]+-[0-9]+\\.{domain}\\.?$`)")
         });
         let terms: Vec<_> = any.into_iter().chain(excepted).chain(automatic).collect();
         match terms.len() {
