@@ -40,6 +40,7 @@ mod test_machine;
 mod tokens;
 mod traefik_accepts;
 mod traefik_provider;
+mod traefik_rules;
 mod transaction;
 mod ways_to_restart;
 mod without_cloudflare;

@@ -4,7 +4,7 @@
 use super::{Problem, RouteSettings};
 use crate::network::NetworkId;
 use crate::traefik::dynamic::DynamicConfig;
-use crate::traefik::rule::Rule;
+use crate::traefik::rule::{Protocol, Rule};
 
 /// The highest priority that Traefik leaves to its users: above are its own routers.
 const HIGHEST_PRIORITY: i64 = i64::MAX - 1000;
@@ -18,39 +18,60 @@ pub(super) fn check(
 ) -> Result<Vec<Problem>, Problem> {
     let mut problems = Vec::new();
     let mut refused = None;
-    let mut keep = |label: String, rule: &Option<String>, priority: Option<i64>| {
-        let rule = rule.as_deref().unwrap_or_default();
-        match claim(&label, rule, priority, network_id, settings) {
-            Ok(None) => true,
-            Ok(Some(unreadable)) => {
-                problems.push(unreadable);
-                false
-            }
-            Err(problem) => {
-                refused.get_or_insert(problem);
-                false
-            }
+    let mut keep = |router: Claimed<'_>| match claim(router, network_id, settings) {
+        Ok((is_kept, said)) => {
+            problems.extend(said);
+            is_kept
+        }
+        Err(problem) => {
+            refused.get_or_insert(problem);
+            false
         }
     };
     config.http.routers.retain(|name, router| {
-        let label = format!("traefik.http.routers.{name}");
-        keep(label, &router.rule, router.priority)
+        keep(Claimed {
+            label: format!("traefik.http.routers.{name}"),
+            rule: &mut router.rule,
+            priority: router.priority,
+            protocol: Protocol::Http,
+            has_tls: router.tls.on().is_some(),
+        })
     });
     config.tcp.routers.retain(|name, router| {
-        let label = format!("traefik.tcp.routers.{name}");
-        keep(label, &router.rule, router.priority)
+        keep(Claimed {
+            label: format!("traefik.tcp.routers.{name}"),
+            rule: &mut router.rule,
+            priority: router.priority,
+            protocol: Protocol::Tcp,
+            has_tls: router.tls.on().is_some(),
+        })
     });
     refused.map_or(Ok(problems), Err)
 }
 
-/// Judges one router; what is returned costs it alone.
-fn claim(
-    label: &str,
-    rule: &str,
+/// What a router claims.
+struct Claimed<'r> {
+    label: String,
+    rule: &'r mut Option<String>,
     priority: Option<i64>,
+    protocol: Protocol,
+    has_tls: bool,
+}
+
+/// Judges one router: whether it stays, and what there is to say of it alone. Its rule becomes the
+/// text that Traefik takes.
+fn claim(
+    router: Claimed<'_>,
     network_id: Option<NetworkId>,
     settings: &RouteSettings,
-) -> Result<Option<Problem>, Problem> {
+) -> Result<(bool, Vec<Problem>), Problem> {
+    let Claimed {
+        label,
+        rule: text,
+        priority,
+        protocol,
+        has_tls,
+    } = router;
     if priority.is_some_and(|priority| priority > HIGHEST_PRIORITY) {
         return Err(Problem::of_label(
             format!("{label}.priority"),
@@ -58,21 +79,33 @@ fn claim(
         ));
     }
     let label = format!("{label}.rule");
-    let rule = match Rule::parse(rule) {
+    let written = text.as_deref().unwrap_or_default();
+    let is_trusted =
+        network_id.is_some_and(|id| settings.trusted_repositories.contains(&id.into()));
+    let read = match is_trusted {
+        true => Rule::parse_unbounded(written),
+        false => Rule::parse(written),
+    };
+    let judged = read.and_then(|rule| rule.check(protocol, has_tls).map(|()| rule));
+    let rule = match judged {
         Ok(rule) => rule,
         Err(error) => {
-            return Ok(Some(
-                Problem::of_label(label, format!("{error}"))
-                    .hint("write a rule of Traefik 3, as in Host(`app.example.com`)"),
-            ));
+            let problem = Problem::of_label(label, format!("{error}"));
+            let hint = error.hint.as_deref();
+            let hint = hint.unwrap_or("write a rule of Traefik 3, as in Host(`app.example.com`)");
+            return Ok((false, vec![problem.hint(hint)]));
         }
     };
+    *text = Some(rule.served_text().to_owned());
+    let notes = rule.notes().iter();
+    let notes = notes.map(|note| Problem::of_label(&label, note).warning());
+    let notes = notes.collect();
     let others = rule.hosts().into_iter().find_map(|host| {
         let owner = auto_host_of(host, settings).filter(|id| Some(*id) != network_id)?;
         Some((host, owner))
     });
     match others {
-        None => Ok(None),
+        None => Ok((true, notes)),
         Some((host, owner)) => Err(Problem::of_label(
             label,
             format!("`{host}` is the address of an auto route of the repository {owner}"),
