@@ -12,8 +12,8 @@ use std::net::SocketAddr;
 use self::request::Request;
 use self::route::Route;
 use super::{
-    Container, ContainerRoutes, NETWORK_ID, Problem, Reach, RouteSettings, SERVICE_NAME, Source,
-    Target, entrypoints, network_id,
+    Container, ContainerRoutes, Problem, Reach, RouteSettings, SERVICE_NAME, Source, Target,
+    entrypoints, is_at_home,
 };
 use crate::network::NetworkId;
 use crate::route_server::container::{Condition, DaemonContainers};
@@ -54,7 +54,8 @@ pub fn port_claims(daemon: &DaemonContainers, settings: &RouteSettings) -> Vec<P
 /// container that is rejected for something else is to find its port free when that is mended.
 pub fn named_ports(daemon: &DaemonContainers) -> NamedPorts {
     let mut named = NamedPorts::new();
-    for container in &daemon.containers {
+    let lasting = daemon.containers.iter().filter(|one| !one.is_one_off());
+    for container in lasting {
         let ports: NamedPorts = entrypoint_labels(container)
             .flat_map(|names| names.split(','))
             .filter_map(
