@@ -23,6 +23,7 @@ mod real_traefik;
 mod release;
 mod release_site;
 mod render;
+mod reports;
 mod route_server;
 mod route_server_faults;
 mod route_server_ports;
