@@ -107,7 +107,7 @@ impl Routes {
 impl Router {
     /// Its rule; Traefik has no router with one that cannot be understood.
     fn rule(&self) -> Option<Rule> {
-        Rule::parse(self.rule.as_deref()?).ok()
+        Rule::parse_unbounded(self.rule.as_deref()?).ok()
     }
 }
 

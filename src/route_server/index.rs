@@ -754,6 +754,7 @@ mod tests {
             condition: Condition::Ready,
             address: Address::Host,
             exposed_tcp_ports: Vec::new(),
+            ..Container::default()
         };
         DaemonContainers {
             network_id: NetworkId::try_from(id).ok(),

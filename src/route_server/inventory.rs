@@ -26,6 +26,7 @@ struct Listed<'c> {
     condition: Condition,
     address: Address,
     exposed_tcp_ports: &'c [u16],
+    exposed_udp_ports: &'c [u16],
     /// Each label, with its value where that is no secret.
     labels: BTreeMap<&'c str, Option<&'c str>>,
 }
@@ -62,15 +63,19 @@ fn listed(socket: Option<NetworkId>, container: &Container) -> Listed<'_> {
         condition,
         address,
         exposed_tcp_ports,
+        exposed_udp_ports,
+        networks: _,
+        network_of: _,
+        oversized: _,
     } = container;
-    let labelled = || labels.get("rediacc.network_id")?.parse().ok();
     Listed {
         name,
         id,
-        network_id: socket.or_else(labelled),
+        network_id: socket,
         condition: *condition,
         address: *address,
         exposed_tcp_ports,
+        exposed_udp_ports,
         labels: labels
             .iter()
             .map(|(label, value)| (label.as_str(), shown(label, value)))
@@ -103,6 +108,7 @@ mod tests {
                 "condition": "ready",
                 "address": "host",
                 "exposed_tcp_ports": [],
+                "exposed_udp_ports": [],
                 "labels": {
                     "rediacc.service_name": "web",
                     "traefik.enable": "true",
@@ -137,6 +143,7 @@ mod tests {
                 condition: Condition::Ready,
                 address: Address::Host,
                 exposed_tcp_ports: Vec::new(),
+                ..Container::default()
             }],
         }
     }

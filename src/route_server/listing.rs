@@ -179,6 +179,7 @@ mod tests {
                 condition: Condition::Ready,
                 address: Address::Host,
                 exposed_tcp_ports: Vec::new(),
+                ..Container::default()
             }],
         };
         let entrypoints = ["web", "tcp-5432"].map(|name| name.parse().expect("a name"));

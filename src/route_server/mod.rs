@@ -29,6 +29,7 @@ pub mod metrics;
 pub mod once;
 pub mod publish;
 pub mod serve;
+mod shown;
 pub mod store;
 pub mod supervise;
 pub mod surroundings;

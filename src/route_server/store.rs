@@ -378,6 +378,7 @@ mod tests {
                 condition: Condition::Ready,
                 address: Address::Host,
                 exposed_tcp_ports: vec![80],
+                ..Container::default()
             }],
         }
     }

@@ -32,6 +32,8 @@ const BACK_OFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fr
 /// its answer may take. One that hangs sends no events, and would pass for alive until the relist.
 const PING: Duration = Duration::from_secs(10);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most containers that may be dying at once; of any more, the next list tells.
+const MOST_DYING: usize = 1 << 12;
 /// How often, and from which delay on, a list is repeated that contradicts a `die`.
 const DYING_RELISTS: u32 = 6;
 const DYING_DELAY: Duration = Duration::from_millis(50);
@@ -257,7 +259,8 @@ impl News {
         let ContainerEvent { id, kind } = event.unwrap_or(Err(EngineError::EventsClosed))?;
         self.since.get_or_insert_with(Instant::now);
         match kind {
-            EventKind::Die => self.dying.insert(id),
+            EventKind::Die if self.dying.len() < MOST_DYING => self.dying.insert(id),
+            EventKind::Die => false,
             EventKind::Start => self.dying.remove(&id),
             EventKind::Other => false,
         };

@@ -6,5 +6,6 @@
 pub mod dynamic;
 pub mod entrypoint;
 pub mod labels;
+pub mod regexp;
 pub mod resolver;
 pub mod rule;

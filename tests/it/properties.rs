@@ -182,6 +182,7 @@ fn container() -> impl Strategy<Value = Container> {
             condition: Condition::Ready,
             address: Address::Own([172, 17, 0, octet].into()),
             exposed_tcp_ports: ports,
+            ..Container::default()
         }
     })
 }

@@ -129,6 +129,16 @@ impl RouteServer {
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
     }
 
+    /// The most memory that it has had at once, in bytes.
+    pub(crate) fn most_memory(&self) -> usize {
+        let id = self.child.id().expect("it runs");
+        let status = std::fs::read_to_string(format!("/proc/{id}/status")).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kibibytes: usize = kibibytes.expect("a size").parse().expect("a number");
+        kibibytes << 10
+    }
+
     pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().expect("it runs").to_string();
         let sent = std::process::Command::new("kill")
@@ -405,17 +415,30 @@ async fn a_container_that_is_not_healthy_or_is_paused_has_no_routes() {
 async fn a_named_daemon_outside_the_folder_has_routes_too() {
     let machine = Machine::new();
     let socket = machine.state_dir().join("docker.sock");
-    let plain = SimulatedContainer::new("plain")
-        .label("rediacc.network_id", "2944")
-        .label("rediacc.service_ip", "127.0.11.130");
-    let _daemon = SimulatedDaemon::start(&socket, &[plain]);
+    let plain = SimulatedContainer::bridged("plain", "172.17.0.2", &[80])
+        .label("traefik.enable", "true")
+        .label("traefik.http.routers.plain.rule", "Host(`plain.example`)")
+        .label("traefik.http.routers.plain.entrypoints", "web");
+    // Nobody there can be of a repository by saying so.
+    let imposter = SimulatedContainer::bridged("imposter", "172.17.0.3", &[80])
+        .label("rediacc.service_name", "imposter")
+        .label("rediacc.network_id", "2944");
+    let _daemon = SimulatedDaemon::start(&socket, &[plain, imposter]);
     let mut command = machine.renet();
     command
         .arg("--docker-host")
         .arg(format!("unix://{}", socket.display()));
     let server = RouteServer::spawn(command).await;
 
-    assert!(server.get("/routes.yaml").await.body.contains("plain-2944"));
+    // This answer waits until all is known.
+    server.get("/routes.yaml").await;
+    let routes = server.get_json("/routes.json").await;
+    let routers = routes["http"]["routers"].as_object().expect("routers");
+    assert_eq!(routers.keys().collect::<Vec<_>>(), ["plain"], "{routes}");
+    let rejection = &routes["rejections"][0];
+    assert_eq!(rejection["container"], "imposter", "{routes}");
+    assert_eq!(rejection["label"], "rediacc.network_id");
+    assert_eq!(rejection["network_id"], serde_json::Value::Null);
     let health = server.get_json("/health").await;
     assert_eq!(health["daemons"][0]["network_id"], serde_json::Value::Null);
 }

@@ -24,6 +24,58 @@ async fn a_daemon_that_says_500_keeps_its_routes_while_others_change() {
     fails_while_others_change(Behaviour::Fails).await;
 }
 
+#[tokio::test]
+async fn a_daemon_whose_answers_never_end_costs_no_memory() {
+    let mut pair = Pair::start().await;
+    pair.suspect.behave(Behaviour::NeverEnds);
+    pair.suspect.close_event_streams();
+    pair.server
+        .logged("the list is larger than 64 MiB", 1)
+        .await;
+    pair.other_changes_on_time(&["web-2816"]).await;
+    let most = pair.server.most_memory();
+    assert!(most < 300 << 20, "{most} bytes");
+}
+
+/// Labels of a size that nobody writes: the container is told of, and nothing of them is kept.
+#[tokio::test]
+async fn labels_beyond_all_measure_cost_their_container() {
+    let machine = Machine::new();
+    let huge = "x".repeat(20 << 20);
+    let label = "traefik.http.routers.huge.rule";
+    let containers = [
+        SimulatedContainer::new("huge").label(label, &huge),
+        SimulatedContainer::new("long").label(&format!("traefik.{}", "k".repeat(1 << 20)), "1"),
+        SimulatedContainer::new("web"),
+    ];
+    let _daemon = SimulatedDaemon::start(&machine.socket(2816), &containers);
+    let server = machine.route_server().await;
+    let routes = server.get("/routes.yaml").await.body;
+    assert!(routes.contains("web-2816") && !routes.contains("huge"));
+    let listed = server.get_json("/routes.json").await;
+    let [first, second] = &listed["rejections"].as_array().expect("a list")[..] else {
+        panic!("{}", listed["rejections"]);
+    };
+    assert_eq!(first["label"], label);
+    let bytes = huge.len() + label.len();
+    let reason = format!("it has {bytes} bytes, and a label may have 65536");
+    assert_eq!(first["reason"], reason);
+    assert!(
+        second["label"]
+            .as_str()
+            .expect("a label")
+            .starts_with("traefik.kkk")
+    );
+    assert!(listed.to_string().len() < 10_000);
+    let log = server.log();
+    assert!(log.len() < 10_000, "{} bytes of log", log.len());
+    drop(server);
+    for file in std::fs::read_dir(machine.state_dir()).expect("the folder") {
+        let size = file.expect("a file").metadata().expect("metadata").len();
+        assert!(size < 10_000, "{size} bytes of state");
+    }
+}
+
 async fn fails_while_others_change(behaviour: Behaviour) {
     let mut pair = Pair::start().await;
     pair.suspect.behave(behaviour);

@@ -34,6 +34,13 @@ pub(crate) struct SimulatedContainer {
     pub(crate) address: &'static str,
     /// The TCP ports that its image exposes.
     pub(crate) ports: Vec<u16>,
+    /// The UDP ports, likewise.
+    pub(crate) udp_ports: Vec<u16>,
+    /// Further networks, and its addresses there.
+    pub(crate) more_networks: Vec<(&'static str, &'static str)>,
+    /// Whose network it is on, instead of its own.
+    pub(crate) network_of: Option<&'static str>,
+    pub(crate) created: i64,
 }
 
 impl SimulatedContainer {
@@ -48,6 +55,10 @@ impl SimulatedContainer {
             network: "host",
             address: "",
             ports: Vec::new(),
+            udp_ports: Vec::new(),
+            more_networks: Vec::new(),
+            network_of: None,
+            created: 1_700_000_000,
         }
         .label("rediacc.service_name", name)
         .label(SERVICE_IP, FIRST_ADDRESS)
@@ -78,7 +89,7 @@ impl SimulatedContainer {
             .and_then(|name| name.to_str()?.strip_prefix("docker-")?.parse().ok());
         let is_given = |(label, ip): &(String, String)| label == SERVICE_IP && ip != FIRST_ADDRESS;
         match id {
-            Some(id) if !self.labels.iter().any(is_given) => {
+            Some(id) if self.network == "host" && !self.labels.iter().any(is_given) => {
                 let [_, a, b, c] = id.to_be_bytes();
                 self.label(SERVICE_IP, &format!("127.{a}.{b}.{}", c + 2))
             }
@@ -109,25 +120,43 @@ impl SimulatedContainer {
             .collect()
     }
 
+    fn network_mode(&self) -> String {
+        match self.network_of {
+            Some(other) => format!("container:{other}"),
+            None => self.network.to_owned(),
+        }
+    }
+
     fn networks(&self) -> Value {
-        json!({self.network: {"IPAddress": self.address}})
+        if self.network_of.is_some() {
+            return json!({});
+        }
+        let more = self.more_networks.iter().copied();
+        let all = more.chain([(self.network, self.address)]);
+        all.map(|(name, address)| (name.to_owned(), json!({"IPAddress": address})))
+            .collect()
+    }
+
+    fn all_ports(&self) -> impl Iterator<Item = (u16, &'static str)> {
+        let tcp = self.ports.iter().map(|port| (*port, "tcp"));
+        tcp.chain(self.udp_ports.iter().map(|port| (*port, "udp")))
     }
 
     fn summary(&self) -> Value {
-        let ports = self.ports.iter();
-        let ports = ports.map(|port| json!({"PrivatePort": port, "Type": "tcp"}));
+        let ports = self.all_ports();
+        let ports = ports.map(|(port, kind)| json!({"PrivatePort": port, "Type": kind}));
         json!({
             "Id": self.id(),
             "Names": [format!("/{}", self.name)],
             "Image": "app:latest",
             "ImageID": self.image,
             "Command": "/app",
-            "Created": 1_700_000_000,
+            "Created": self.created,
             "Ports": Value::from_iter(ports),
             "Labels": self.labels(),
             "State": self.state,
             "Status": self.status,
-            "HostConfig": {"NetworkMode": self.network},
+            "HostConfig": {"NetworkMode": self.network_mode()},
             "NetworkSettings": {"Networks": self.networks()},
             "Mounts": [],
         })
@@ -135,8 +164,8 @@ impl SimulatedContainer {
 
     /// What Traefik's provider asks for each container that is listed.
     fn inspect(&self) -> Value {
-        let ports = self.ports.iter();
-        let ports = ports.map(|port| (format!("{port}/tcp"), Value::Null));
+        let ports = self.all_ports();
+        let ports = ports.map(|(port, kind)| (format!("{port}/{kind}"), Value::Null));
         let health = [
             ("(healthy)", "healthy"),
             ("(unhealthy)", "unhealthy"),
@@ -153,7 +182,7 @@ impl SimulatedContainer {
                 "Running": matches!(self.state, "running" | "paused"),
             },
             "Config": {"Labels": self.labels()},
-            "HostConfig": {"NetworkMode": self.network},
+            "HostConfig": {"NetworkMode": self.network_mode()},
             "NetworkSettings": {
                 "Ports": ports.collect::<Value>(),
                 "Networks": self.networks(),
@@ -185,6 +214,8 @@ pub(crate) enum Behaviour {
     TalksGarbage,
     /// Says 500.
     Fails,
+    /// Sends its lists and its events without an end, and without a line that ends.
+    NeverEnds,
 }
 
 /// A daemon on a socket of its own. Dropping it leaves the socket's file there, as a crash does.
@@ -407,7 +438,10 @@ async fn answer(
         changed.changed().await.expect("the daemon is held here");
     };
     match behaviour {
-        Behaviour::Answers | Behaviour::Hangs => {}
+        Behaviour::NeverEnds if matches!(path, "containers/json" | "events") => {
+            return body_without_an_end().into_response();
+        }
+        Behaviour::Answers | Behaviour::Hangs | Behaviour::NeverEnds => {}
         Behaviour::HangsMidBody => return beginning_of_a_body().into_response(),
         Behaviour::TalksGarbage => return "\u{0}garbage".into_response(),
         Behaviour::Fails => {
@@ -445,7 +479,11 @@ fn inspect(shared: &Shared, id: &str) -> Option<Value> {
     let digits = id.trim_start_matches('0').as_bytes();
     let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
     let name: Option<Vec<u8>> = digits.chunks(2).map(byte).collect();
-    let name = String::from_utf8(name?).ok()?;
+    let name = match name {
+        Some(name) if id.len() == 64 => String::from_utf8(name).ok()?,
+        // Containers are asked for by their names, too.
+        _ => id.to_owned(),
+    };
     let daemon = shared.lock();
     let container = daemon.containers.iter().find(|other| other.name == name)?;
     Some(container.inspect())
@@ -503,4 +541,11 @@ fn events(shared: Arc<Shared>, query: &str) -> Body {
 fn beginning_of_a_body() -> Body {
     let beginning = stream::once(async { Ok::<_, std::io::Error>(Bytes::from("[{\"Id\": \"")) });
     Body::from_stream(futures_util::StreamExt::chain(beginning, stream::pending()))
+}
+
+fn body_without_an_end() -> Body {
+    let blanks = Bytes::from(vec![b' '; 1 << 20]);
+    Body::from_stream(stream::repeat_with(move || {
+        Ok::<_, std::io::Error>(blanks.clone())
+    }))
 }

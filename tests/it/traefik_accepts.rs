@@ -1,5 +1,4 @@
-//! The real Traefik takes every document that the route server can serve, and refuses every rule
-//! that is refused here: both are asked of its HTTP provider.
+//! The real Traefik takes every document that the route server can serve.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -12,8 +11,7 @@ use rediacc::route_server::container::{Address, Condition, Container, DaemonCont
 use rediacc::route_server::index::Index;
 use rediacc::route_server::ports::PortTable;
 use rediacc::route_server::routes::RouteSettings;
-use rediacc::traefik::rule::Rule;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::real_traefik::RealTraefik;
 use crate::simulated_daemon::SimulatedContainer;
@@ -118,87 +116,18 @@ fn known(simulated: &SimulatedContainer) -> Container {
         },
         address: Address::Own(address),
         exposed_tcp_ports: simulated.ports.clone(),
+        ..Container::default()
     }
-}
-
-#[tokio::test]
-async fn traefik_refuses_each_rule_that_is_refused_here() {
-    let http = [
-        "Host(`a.example`)",
-        "Host(`a.example`) && (Path(`/a`) || !Method(`GET`))",
-        "HostRegexp(`^a\\d$`) || Header(`X`, \"1\")",
-        "!(ClientIP(`10.0.0.0/8`) && Query(`q`, `1`))",
-        "PathPrefix(\"/\\x61\\u0062\\143\\n\") /* c */ && // d\n HOST(`b`)\n",
-    ];
-    let tcp = [
-        "HostSNI(`*`)",
-        "HostSNI(`a`) && !ALPN(`h2`) || ClientIP(`10.0.0.1`)",
-    ];
-    let (http, tcp) = (mutants(&http), mutants(&tcp));
-    let router = |rule: &String| json!({"rule": rule, "service": "noop", "entryPoints": ["web"]});
-    let routers = |rules: &[String]| -> Value {
-        let named = rules.iter().enumerate();
-        named
-            .map(|(index, rule)| (format!("r{index}"), router(rule)))
-            .collect()
-    };
-    let service = json!({"noop": {"loadBalancer": {"servers": []}}});
-    let document = json!({
-        "http": {"routers": routers(&http), "services": service},
-        "tcp": {"routers": routers(&tcp), "services": service},
-    });
-    let served = Served::of([document.to_string()]).await;
-    let traefik = served.traefik();
-    traefik.has("http/routers/r0@http").await;
-    let raw = traefik.api("rawdata").await;
-
-    let (mut refused, mut taken, mut faults) = (0, 0, Vec::new());
-    for (kind, rules) in [("routers", &http), ("tcpRouters", &tcp)] {
-        for (index, rule) in rules.iter().enumerate() {
-            let error = &raw[kind][format!("r{index}@http")]["error"];
-            match Rule::parse(rule) {
-                Err(_) if error.is_null() => faults.push(format!("{kind}: {rule:?}")),
-                Err(_) => refused += 1,
-                Ok(_) => taken += 1,
-            }
-        }
-    }
-    assert!(faults.is_empty(), "Traefik takes these: {faults:#?}");
-    assert!(
-        refused > 100 && taken > 100,
-        "{refused} refused, {taken} taken"
-    );
-    println!("{refused} rules are refused by both, {taken} are taken here");
-}
-
-/// Each rule, and what a slip of the hand makes of it: a character lost, doubled, exchanged for
-/// another, or one more.
-fn mutants(rules: &[&str]) -> Vec<String> {
-    let mut mutants = BTreeSet::new();
-    for rule in rules {
-        mutants.insert((*rule).to_owned());
-        for (at, character) in rule.char_indices() {
-            let (before, after) = (&rule[..at], &rule[at + character.len_utf8()..]);
-            mutants.insert(format!("{before}{after}"));
-            for other in [
-                "`", "\"", "(", ")", "!", ",", "|", "&", " ", "\n", "\r", "/", "\\", "x", "é", ";",
-            ] {
-                mutants.insert(format!("{before}{other}{after}"));
-                mutants.insert(format!("{before}{other}{character}{after}"));
-            }
-        }
-    }
-    mutants.into_iter().collect()
 }
 
 /// A server on loopback that gives each document once, and the marker from then on.
-struct Served {
+pub(crate) struct Served {
     address: String,
     server: tokio::task::JoinHandle<()>,
 }
 
 impl Served {
-    async fn of(documents: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) async fn of(documents: impl IntoIterator<Item = String>) -> Self {
         let rest: Vec<String> = documents.into_iter().collect();
         let is_one = rest.len() == 1;
         let last = if is_one {
@@ -223,7 +152,7 @@ impl Served {
         Self { address, server }
     }
 
-    fn traefik(&self) -> RealTraefik {
+    pub(crate) fn traefik(&self) -> RealTraefik {
         let mut arguments = vec![
             format!("--providers.http.endpoint=http://{}", self.address),
             "--providers.http.pollInterval=1ms".to_owned(),

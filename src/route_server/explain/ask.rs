@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::loopback::{self, Patience};
+use crate::route_server::shown::shown;
 
 /// How long the server may take. It answers at once, or it hangs.
 const PATIENCE: Patience = Patience::of(Duration::from_secs(10));
@@ -16,6 +18,20 @@ const PATIENCE: Patience = Patience::of(Duration::from_secs(10));
 /// Where the route server listens.
 #[derive(Clone, Debug)]
 pub(in crate::route_server) struct Server(String);
+
+/// An answer as it may be shown: labels and rules are in it as somebody wrote them.
+fn drawn(value: Value) -> Value {
+    let text = |text: &str| shown(text, usize::MAX);
+    match value {
+        Value::String(string) => text(&string).into(),
+        Value::Array(items) => items.into_iter().map(drawn).collect(),
+        Value::Object(entries) => entries
+            .into_iter()
+            .map(|(key, value)| (text(&key), drawn(value)))
+            .collect(),
+        other => other,
+    }
+}
 
 impl FromStr for Server {
     type Err = anyhow::Error;
@@ -59,7 +75,8 @@ impl Server {
                 self.url()
             );
         }
-        serde_json::from_str(&body).with_context(|| {
+        let answer = serde_json::from_str(&body).map(drawn);
+        answer.and_then(serde_json::from_value).with_context(|| {
             format!(
                 "{}{path} answers {status}, which was not understood",
                 self.url()
@@ -76,5 +93,18 @@ impl Server {
             .ok_or(io::ErrorKind::UnexpectedEof)?;
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok());
         Ok((status.ok_or(io::ErrorKind::InvalidData)?, body.to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn nothing_of_an_answer_draws_on_a_terminal() {
+        let answer = json!({"a\u{1b}": ["Host(`\u{9b}2J`)", {"b": "\n"}, 1, null]});
+        let expected = json!({"a\\u{1b}": ["Host(`\\u{9b}2J`)", {"b": "\\u{a}"}, 1, null]});
+        assert_eq!(drawn(answer), expected);
     }
 }

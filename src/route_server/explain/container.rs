@@ -16,6 +16,8 @@ pub(super) struct ContainerAnswer {
     pub(super) condition: Condition,
     pub(super) routers: Vec<RouterAnswer>,
     pub(super) rejections: Vec<Rejection>,
+    /// What is served and should be looked at.
+    pub(super) warnings: Vec<Rejection>,
     /// Why there is nothing, or not all.
     pub(super) missing: Vec<Missing>,
 }
@@ -42,15 +44,14 @@ pub(super) fn answers(containers: &[Container], seen: &Seen) -> Vec<ContainerAns
 }
 
 fn answer(container: &Container, seen: &Seen) -> ContainerAnswer {
-    let rejections: Vec<_> = seen
-        .routes
-        .rejections
-        .iter()
-        .filter(|rejection| {
-            rejection.container == container.name && rejection.network_id == container.network_id
-        })
-        .cloned()
-        .collect();
+    let its = |all: &[Rejection]| -> Vec<Rejection> {
+        let is_its = |one: &&Rejection| {
+            one.container == container.name && one.network_id == container.network_id
+        };
+        all.iter().filter(is_its).cloned().collect()
+    };
+    let rejections = its(&seen.routes.rejections);
+    let warnings = its(&seen.routes.warnings);
     let mut routers = Vec::new();
     for (protocol, all) in seen.routes.protocols() {
         let mine = all
@@ -79,6 +80,7 @@ fn answer(container: &Container, seen: &Seen) -> ContainerAnswer {
         condition: container.condition,
         routers,
         rejections,
+        warnings,
         missing,
     }
 }
@@ -139,6 +141,10 @@ fn why_nothing(container: &Container, seen: &Seen) -> Missing {
     let own_route =
         Some("add the labels `traefik.enable=true` and `traefik.http.routers.NAME.rule=…`");
     let (reason, hint) = match container.condition {
+        _ if container.is_one_off() => (
+            "it is a task of `docker compose run`, and has none of its service's routes",
+            Some("start the service itself with `renet compose`"),
+        ),
         Condition::NotRunning => ("it is not running", Some("run `docker start` on it")),
         Condition::Unhealthy => (
             "its health check has not passed",

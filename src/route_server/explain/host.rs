@@ -135,7 +135,7 @@ pub(super) fn addresses(protocol: &str, router: &Router) -> Vec<String> {
 
 /// The hosts that a rule names. One that nobody can read, Traefik does not answer either.
 fn hosts(router: &Router) -> Vec<String> {
-    let rule = router.rule.as_deref().map(Rule::parse);
+    let rule = router.rule.as_deref().map(Rule::parse_unbounded);
     match rule {
         Some(Ok(rule)) => rule.hosts().into_iter().map(str::to_owned).collect(),
         _ => Vec::new(),

@@ -103,7 +103,10 @@ fn labelled_parts(container: &Container, protocol: &str, name: &str, router: &Ro
         container,
         &format!("traefik.{protocol}.services.{}.", own(service, router)),
     );
-    let ip = labels_of(container, "rediacc.service_ip");
+    let mut of_address = labels_of(container, "rediacc.service_ip");
+    if of_address.is_empty() {
+        of_address = labels_of(container, "traefik.docker.network");
+    }
 
     let mut parts = Vec::new();
     if let Some(rule) = &router.rule {
@@ -122,7 +125,7 @@ fn labelled_parts(container: &Container, protocol: &str, name: &str, router: &Ro
     );
     parts.push(
         Part::new("servers", router.servers.join(", "))
-            .labels([of_servers, ip].concat())
+            .labels([of_servers, of_address].concat())
             .otherwise_if_unlabelled("the container's address and exposed port"),
     );
     for middleware in &router.middlewares {

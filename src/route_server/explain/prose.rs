@@ -48,6 +48,7 @@ fn container_text(answer: &ContainerAnswer) -> String {
         condition,
         routers,
         rejections,
+        warnings,
         missing,
     } = answer;
     let condition = match condition {
@@ -60,15 +61,17 @@ fn container_text(answer: &ContainerAnswer) -> String {
         repository(*network_id)
     );
     text.extend(routers.iter().map(router_text));
-    for rejection in rejections {
+    let rejections = rejections.iter().map(|one| ("rejected", one));
+    let warnings = warnings.iter().map(|one| ("warning", one));
+    for (what, one) in rejections.chain(warnings) {
         let Rejection {
             label,
             reason,
             hint,
             ..
-        } = rejection;
+        } = one;
         let label = label.as_ref().map(|label| format!("{label}: "));
-        text += &format!("  rejected: {}{reason}\n", label.unwrap_or_default());
+        text += &format!("  {what}: {}{reason}\n", label.unwrap_or_default());
         text += &hint_text(hint.as_deref());
     }
     for Missing { reason, hint } in missing {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::ask::Server;
 use super::host;
 use crate::network::NetworkId;
-use crate::route_server::container::Condition;
+use crate::route_server::container::{Condition, ONE_OFF};
 use crate::route_server::routes::Rejection;
 
 /// The answers that belong together.
@@ -29,6 +29,8 @@ pub(super) struct Routes {
     pub(super) tcp: Protocol,
     pub(super) udp: Protocol,
     pub(super) rejections: Vec<Rejection>,
+    #[serde(default)]
+    pub(super) warnings: Vec<Rejection>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,6 +98,12 @@ impl Routes {
 impl Container {
     pub(super) fn label(&self, name: &str) -> Option<&str> {
         self.labels.get(name)?.as_deref()
+    }
+
+    /// Whether `docker compose run` started it.
+    pub(super) fn is_one_off(&self) -> bool {
+        self.label(ONE_OFF)
+            .is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
     }
 
     pub(super) fn service(&self) -> Option<&str> {

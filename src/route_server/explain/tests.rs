@@ -110,6 +110,22 @@ fn a_rejection_is_told_with_its_label_and_its_hint() {
 }
 
 #[test]
+fn a_warning_is_told_beside_what_is_served() {
+    let labels = [
+        ("rediacc.service_ip", "127.0.11.2"),
+        ("traefik.enable", "true"),
+        ("traefik.http.routers.web.rule", "Host(`bücher.test`)"),
+        ("traefik.http.services.web.loadbalancer.server.port", "80"),
+    ];
+    let text = Machine::new(&[("app", &labels)]).explain("app");
+    assert!(text.contains("https://xn--bcher-kva.test/"), "{text}");
+    assert!(
+        text.contains("  warning: traefik.http.routers.web.rule: "),
+        "{text}"
+    );
+}
+
+#[test]
 fn what_is_missing_is_told_with_its_reason() {
     let check = |change: &dyn Fn(&mut Machine), reason: &str| {
         let mut machine = Machine::new(&[("app", &APP)]);
@@ -133,6 +149,10 @@ fn what_is_missing_is_told_with_its_reason() {
     check(
         &|machine| label(machine, "traefik.enable", "false"),
         "the label traefik.enable says",
+    );
+    check(
+        &|machine| label(machine, "com.docker.compose.oneoff", "True"),
+        "it is a task of `docker compose run`",
     );
     check(
         &|machine| machine.settings.auto_routes = false,
@@ -259,6 +279,7 @@ impl Machine {
             condition: Condition::Ready,
             address: Address::Host,
             exposed_tcp_ports: Vec::new(),
+            ..Container::default()
         };
         Self {
             settings: RouteSettings {

@@ -118,7 +118,7 @@ impl OperatorNames {
         let rule = router
             .rule
             .as_deref()
-            .and_then(|rule| Rule::parse(rule).ok());
+            .and_then(|rule| Rule::parse_unbounded(rule).ok());
         let hosts = rule.iter().flat_map(|rule| rule.reach().named);
         for host in hosts.filter_map(|host| Some(Name::parse(host)?.host()?.clone())) {
             self.names.insert(host, file.to_owned());

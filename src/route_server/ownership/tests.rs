@@ -98,7 +98,7 @@ impl Machine {
             labels: own.into_iter().chain(given).collect(),
             condition,
             address: Address::Host,
-            exposed_tcp_ports: Vec::new(),
+            ..Container::default()
         };
         let containers = if labels.is_empty() {
             Vec::new()

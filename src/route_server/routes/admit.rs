@@ -57,7 +57,7 @@ pub(super) fn put_hosts_first(config: &mut DynamicConfig, claims: &[Claim]) {
         if claim.names.is_empty() {
             continue;
         }
-        if let Ok(rule) = Rule::parse(&text)
+        if let Ok(rule) = Rule::parse_unbounded(&text)
             && rule.mentioned_hosts().len() > claim.names.len()
         {
             router.order_for(claim.names.iter());

@@ -13,6 +13,8 @@ use crate::route_server::ports::PortTable;
 /// In repository 2816, on the machine's network at 127.0.11.2, with a router and a port unless the
 /// attack gives its own.
 const BY_A_REPOSITORY: &str = include_str!("attacks/by_a_repository.txt");
+/// By a repository as above, with a TCP router `t`, which alone it costs.
+const BY_AN_ENTRY_POINT: &str = include_str!("attacks/by_an_entry_point.txt");
 /// On a daemon outside the socket folder, on its default network.
 const BY_PLAIN_DOCKER: &str = include_str!("attacks/by_plain_docker.txt");
 /// By a repository as above, and no attack: the names say what for.
@@ -53,6 +55,32 @@ fn attempts(text: &str) -> Vec<Attempt> {
 fn every_attack_of_a_repository_is_rejected_with_its_reason() {
     for attack in attempts(BY_A_REPOSITORY) {
         defeat(&attack, Some(2816), Address::Host);
+    }
+}
+
+#[test]
+fn an_entry_point_that_is_not_to_be_had_costs_its_router() {
+    for attack in attempts(BY_AN_ENTRY_POINT) {
+        let routes = routes_with(&attack.labels, Some(2816), Address::Host, &settings());
+        let [rejection] = &routes.rejections[..] else {
+            panic!("{}: {:?}", attack.what, routes.rejections);
+        };
+        let (label, reason) = attack.refusal.expect("an attack is refused");
+        let refused = rejection.label.as_deref().unwrap_or_default();
+        assert!(refused.ends_with(&label), "{}: {refused}", attack.what);
+        assert!(rejection.reason.contains(&reason), "{}", rejection.reason);
+        let peaceful = super::adopted_routes(&neighbours(), &PortTable::default(), &settings());
+        let kept = routes.config.tcp.routers.get("t-2816");
+        let kept = kept.map(|router| router.entry_points.as_slice());
+        assert!(
+            matches!(kept, None | Some([_])) && kept != Some(&["websecure".to_owned()]),
+            "{}: {kept:?}",
+            attack.what
+        );
+        assert!(routes.config.http.routers.contains_key("a-2816"));
+        for (name, router) in &peaceful.config.http.routers {
+            assert_eq!(routes.config.http.routers.get(name), Some(router));
+        }
     }
 }
 
@@ -254,6 +282,7 @@ fn daemon(
             condition: Condition::Ready,
             address,
             exposed_tcp_ports: Vec::new(),
+            ..Container::default()
         }],
     }
 }

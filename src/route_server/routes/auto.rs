@@ -26,6 +26,25 @@ const DEFAULT_PORT: u16 = 80;
 /// The longest part between two dots of a host name, in bytes.
 const LONGEST_LABEL: usize = 63;
 
+/// Whether a container's labels say nothing of Traefik. Where they do, and `traefik.enable` alone is
+/// missing, a route that nobody described would be open where the described one is not: without its
+/// password, or to everybody.
+pub(super) fn nothing_was_asked(container: &Container) -> Result<(), Problem> {
+    let asks = |label: &&String| {
+        // In any case and behind blanks, as people write it who mean it.
+        let label = label.trim_start().to_ascii_lowercase();
+        label.starts_with("traefik.") && !label.starts_with("traefik.docker.")
+    };
+    match container.labels.keys().find(asks) {
+        None => Ok(()),
+        Some(label) => Err(Problem::of_label(
+            label,
+            "there are labels for Traefik, and `traefik.enable` is not among them",
+        )
+        .hint("add the label `traefik.enable=true`, or remove all that begin with `traefik.`")),
+    }
+}
+
 /// The auto route of a container, if it gets one.
 pub(super) fn route(
     container: &Container,
@@ -160,9 +179,10 @@ fn http_port(target: &Target<'_>) -> Result<Option<u16>, Problem> {
     }
     let exposed = &target.container.exposed_tcp_ports;
     let mut candidates = exposed.iter().copied().filter(is_http);
+    let exposes_none = exposed.is_empty() && target.container.exposed_udp_ports.is_empty();
     Ok(match (candidates.next(), candidates.next()) {
         (Some(only), None) => Some(only),
-        (None, _) if !exposed.is_empty() => None,
+        (None, _) if !exposes_none => None,
         _ => Some(DEFAULT_PORT),
     })
 }

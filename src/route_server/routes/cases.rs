@@ -246,6 +246,7 @@ fn container(listed: &Listed, index: usize, ports: &[u16]) -> Container {
         },
         address: Address::Own(listed.service_ip.parse().expect("an address")),
         exposed_tcp_ports: ports.to_vec(),
+        ..Container::default()
     }
 }
 

@@ -61,7 +61,7 @@ impl Wish<'_> {
 
     /// One wildcard fails the whole order, so that the plain names beside it are asked for alone.
     fn without_wildcards(self) -> Option<Problem> {
-        let rule = Rule::parse(self.rule).ok()?;
+        let rule = Rule::parse_unbounded(self.rule).ok()?;
         let (wildcards, plain): (Vec<&str>, Vec<&str>) = rule
             .hosts()
             .into_iter()

@@ -74,7 +74,7 @@ impl Needs<'_> {
     fn claim(self, source: Source, settings: &RouteSettings) -> Claim {
         // A rule that cannot be read, or names what no host can be called, counts as one that
         // matches everything.
-        let rule = self.rule.and_then(|rule| Rule::parse(rule).ok());
+        let rule = self.rule.and_then(|rule| Rule::parse_unbounded(rule).ok());
         let hosts = rule.as_ref().map(Rule::reach).unwrap_or_default();
         let named: Vec<Name> = hosts
             .named

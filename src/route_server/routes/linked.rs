@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::target::Target;
+use super::target::{Target, Transport};
 use super::{Container, Problem};
 use crate::traefik::dynamic::{
     DynamicConfig, Http, LoadBalancer, Router, RouterTls, Server, Service, Switch, Tcp,
@@ -161,6 +161,7 @@ fn link_udp(
 /// A service whose servers are an address and a port: TCP's and UDP's.
 trait Addressed: Sized {
     const PROTOCOL: &'static str;
+    const TRANSPORT: Transport;
 
     /// A service with a load balancer and no server.
     fn bare() -> Self;
@@ -173,9 +174,10 @@ trait Addressed: Sized {
 }
 
 macro_rules! addressed {
-    ($($protocol:literal: $service:ident { $balancer:ident, $server:ident }),*) => {$(
+    ($($protocol:literal, $transport:ident: $service:ident { $balancer:ident, $server:ident }),*) => {$(
         impl Addressed for $service {
             const PROTOCOL: &'static str = $protocol;
+            const TRANSPORT: Transport = Transport::$transport;
 
             fn bare() -> Self {
                 Self { load_balancer: Some($balancer::default()) }
@@ -201,8 +203,8 @@ macro_rules! addressed {
 }
 
 addressed!(
-    "tcp": TcpService { TcpLoadBalancer, TcpServer },
-    "udp": UdpService { UdpLoadBalancer, UdpServer }
+    "tcp", Tcp: TcpService { TcpLoadBalancer, TcpServer },
+    "udp", Udp: UdpService { UdpLoadBalancer, UdpServer }
 );
 
 /// Gives each service of TCP or UDP its server; one is there even where no label describes any.
@@ -217,7 +219,7 @@ fn serve<S: Addressed>(
         let prefix = format!("traefik.{}.services.{name}.loadbalancer", S::PROTOCOL);
         let port = service.port().ok_or_else(|| no_load_balancer(&prefix))?;
         let address = match target.is_ready() {
-            true => Some(address(target, &prefix, port.as_deref())?),
+            true => Some(address(target, &prefix, port.as_deref(), S::TRANSPORT)?),
             false => None,
         };
         service.set(address);
@@ -246,15 +248,20 @@ fn locate(server: &mut Server, target: &Target<'_>, prefix: &str) -> Result<(), 
         )
         .hint("write http, https or h2c"));
     }
-    let address = address(target, prefix, port.as_deref())?;
+    let address = address(target, prefix, port.as_deref(), Transport::Tcp)?;
     server.url = Some(format!("{scheme}://{address}"));
     Ok(())
 }
 
-fn address(target: &Target<'_>, prefix: &str, port: Option<&str>) -> Result<String, Problem> {
+fn address(
+    target: &Target<'_>,
+    prefix: &str,
+    port: Option<&str>,
+    transport: Transport,
+) -> Result<String, Problem> {
     let label = format!("{prefix}.server.port");
     target
-        .server(&label, port)
+        .server(&label, port, transport)
         .map(|address| address.to_string())
 }
 

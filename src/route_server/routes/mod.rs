@@ -25,8 +25,10 @@ mod guard;
 mod health_checks;
 mod linked;
 mod merge;
+mod network;
 mod owned;
 mod reach;
+mod rule_syntax;
 mod rules;
 mod target;
 mod url;
@@ -46,9 +48,10 @@ use serde::{Deserialize, Serialize};
 
 use self::reach::Reach;
 use self::target::Target;
-use super::container::{Condition, Container, DaemonContainers};
+use super::container::{Condition, Container, DaemonContainers, Oversized};
 use super::ownership::{Age, Claim, OperatorNames, Ownership, OwnershipSettings};
 use super::ports::{PortRange, PortTable};
+use super::shown::{LONGEST, LONGEST_HINT, shown};
 use crate::network::NetworkId;
 use crate::ownership::{Grants, Repository};
 use crate::traefik::dynamic::DynamicConfig;
@@ -266,17 +269,10 @@ impl RouteSettings {
     }
 }
 
-/// The repositories whose containers a daemon runs: one, unless it is a daemon outside the socket
-/// folder, where each container may say its own.
+/// The repository whose containers a daemon runs: its socket's, or that of all daemons outside the
+/// socket folder.
 pub fn repositories(daemon: &DaemonContainers) -> BTreeSet<Option<NetworkId>> {
-    match daemon.network_id {
-        Some(id) => BTreeSet::from([Some(id)]),
-        None => daemon
-            .containers
-            .iter()
-            .map(|container| repository(container, None))
-            .collect(),
-    }
+    BTreeSet::from([daemon.network_id])
 }
 
 /// What each container of a repository gives: one part for its labels, and one for the external
@@ -287,27 +283,16 @@ pub fn repository_routes<'c>(
     ports: &PortTable,
     settings: &RouteSettings,
 ) -> Vec<ContainerRoutes> {
-    let mut containers = Vec::new();
-    for daemon in daemons {
-        let socket = daemon.network_id;
-        let own = |container: &&Container| repository(container, socket) == id;
-        let own = daemon.containers.iter().filter(own);
-        containers.extend(own.map(|container| (container, socket)));
-    }
-    let addresses = containers.iter().filter_map(|(one, _)| one.address.own());
+    let daemons = daemons.into_iter().filter(|daemon| daemon.network_id == id);
+    let containers: Vec<&Container> = daemons.flat_map(|daemon| &daemon.containers).collect();
+    let addresses = containers.iter().flat_map(|one| one.own_addresses());
     let addresses: BTreeSet<IpAddr> = addresses.collect();
     let mut parts = Vec::with_capacity(containers.len());
-    for (container, socket) in containers {
-        parts.push(container_routes(container, socket, &addresses, settings));
-        parts.extend(dynamic::port_routes(container, socket, ports, settings));
+    for container in containers {
+        parts.push(container_routes(container, id, &addresses, settings));
+        parts.extend(dynamic::port_routes(container, id, ports, settings));
     }
     parts
-}
-
-/// The repository that a container counts for: its socket's. Where there is none, what its label
-/// says, if that says something.
-fn repository(container: &Container, socket: Option<NetworkId>) -> Option<NetworkId> {
-    socket.or_else(|| container.labels.get(NETWORK_ID)?.parse().ok())
 }
 
 /// What one container of the daemon of this network id gives, where its repository's containers
@@ -319,19 +304,24 @@ pub fn container_routes(
     settings: &RouteSettings,
 ) -> ContainerRoutes {
     let mut derived = ContainerRoutes::none_of(container, network_id, Source::Labels);
+    if container.is_one_off() {
+        return derived;
+    }
     // A container that cannot be sent requests has no servers; what its labels say can wait until
     // it runs, unless they say that it cannot.
     if container.condition != Condition::Ready && !stays(container) {
         return derived;
     }
+    if let Some(oversized) = &container.oversized {
+        derived.reject(oversized.into());
+        return derived;
+    }
     match derive(container, network_id, addresses, settings) {
         Ok(Derivation {
-            network_id,
             auto,
             config,
             problems,
         }) => {
-            derived.origin.network_id = network_id;
             derived.origin.auto = auto;
             derived.config = config;
             derived.claim(settings);
@@ -385,7 +375,6 @@ impl ContainerRoutes {
 
 /// What one container's labels come to.
 struct Derivation {
-    network_id: Option<NetworkId>,
     auto: bool,
     config: DynamicConfig,
     /// Those that cost a router, or a part of one, and not the container.
@@ -394,14 +383,13 @@ struct Derivation {
 
 fn derive(
     container: &Container,
-    socket: Option<NetworkId>,
+    network_id: Option<NetworkId>,
     addresses: &BTreeSet<IpAddr>,
     settings: &RouteSettings,
 ) -> Result<Derivation, Problem> {
-    let network_id = network_id(container, socket)?;
+    is_at_home(container, network_id)?;
     let options = labels::container_options(&container.labels)?;
     let mut derivation = Derivation {
-        network_id,
         auto: false,
         config: DynamicConfig::default(),
         problems: Vec::new(),
@@ -414,19 +402,29 @@ fn derive(
             let reach = Reach::of(network_id, settings).with(addresses);
             let target = Target { container, reach };
             derivation.problems = linked::link(&mut config, &target, &default_rule)?;
-            let unreadable = rules::check(&mut config)?;
-            derivation.problems.extend(unreadable);
+            derivation.problems.extend(target.doubts());
+            let outdated = rule_syntax::check(&mut config);
+            derivation.problems.extend(outdated);
+            let is_trusted = reach.is_unlimited();
+            derivation
+                .problems
+                .extend(rules::check(&mut config, is_trusted));
             guard::check(&config, reach)?;
             let redirects = health_checks::confine(&mut config, reach);
             derivation.problems.extend(redirects);
-            entrypoints::assign(&mut config, settings)?;
+            let absent = entrypoints::assign(&mut config, settings);
+            derivation.problems.extend(absent);
             let unobtainable = certificates::check(&mut config, settings);
             derivation.problems.extend(unobtainable);
             derivation.config = owned::own(config, network_id, settings)?;
         }
         None => {
             derivation.auto = true;
+            auto::nothing_was_asked(container)?;
             if let Some(config) = auto::route(container, network_id, settings)? {
+                let reach = Reach::of(network_id, settings);
+                let doubts = Target { container, reach }.doubts();
+                derivation.problems.extend(doubts);
                 derivation.config = config;
             }
         }
@@ -434,25 +432,27 @@ fn derive(
     Ok(derivation)
 }
 
-/// The repository of a container: its socket's. The label can only agree; for a daemon outside
-/// the socket folder, which the operator named, it is all there is.
-fn network_id(
-    container: &Container,
-    socket: Option<NetworkId>,
-) -> Result<Option<NetworkId>, Problem> {
+/// Whether a container says that it is of the repository that it is of: its socket's. Daemons
+/// outside the socket folder are of none that has an id, and nobody there can take one.
+fn is_at_home(container: &Container, network_id: Option<NetworkId>) -> Result<(), Problem> {
     let Some(label) = container.labels.get(NETWORK_ID) else {
-        return Ok(socket);
+        return Ok(());
     };
     let labelled: NetworkId = label
         .parse()
         .map_err(|error| Problem::of_label(NETWORK_ID, format!("{error}")))?;
-    match socket {
-        Some(socket) if socket != labelled => Err(Problem::of_label(
+    match network_id {
+        Some(own) if own == labelled => Ok(()),
+        Some(own) => Err(Problem::of_label(
             NETWORK_ID,
-            format!("it says {labelled}, and the container runs on the daemon of {socket}"),
+            format!("it says {labelled}, and the container runs on the daemon of {own}"),
         )
         .hint("start the container with `renet compose` in its own repository")),
-        _ => Ok(Some(labelled)),
+        None => Err(Problem::of_label(
+            NETWORK_ID,
+            format!("it says {labelled}, and the container runs on a daemon of the machine itself"),
+        )
+        .hint("remove the label, or start the container with `renet compose` in that repository")),
     }
 }
 
@@ -507,15 +507,41 @@ impl Problem {
         self.of_parts(&origin.container, origin.network_id)
     }
 
+    /// Here what labels say becomes what people are shown.
     fn of_parts(self, container: &str, network_id: Option<NetworkId>) -> Rejection {
+        let Self {
+            label,
+            reason,
+            hint,
+            severity,
+        } = self;
         Rejection {
-            container: container.to_owned(),
+            container: shown(container, LONGEST),
             network_id,
-            label: self.label,
-            reason: self.reason,
-            hint: self.hint,
-            severity: self.severity,
+            label: label.map(|label| shown(&label, LONGEST)),
+            reason: shown(&reason, LONGEST),
+            hint: hint.map(|hint| shown(&hint, LONGEST_HINT)),
+            severity,
         }
+    }
+}
+
+impl From<&Oversized> for Problem {
+    fn from(oversized: &Oversized) -> Self {
+        match oversized {
+            Oversized::Label { label, bytes } => Self::of_label(
+                label,
+                format!(
+                    "it has {bytes} bytes, and a label may have {}",
+                    Oversized::MOST_OF_ONE
+                ),
+            ),
+            Oversized::Together { bytes } => Self::new(format!(
+                "its labels have {bytes} bytes, and may have {} together",
+                Oversized::MOST_OF_ALL
+            )),
+        }
+        .hint("keep what is large in a file or a volume of the container")
     }
 }
 

@@ -4,55 +4,96 @@
 use super::Problem;
 use crate::route_server::ownership::Name;
 use crate::traefik::dynamic::DynamicConfig;
-use crate::traefik::rule::Rule;
+use crate::traefik::rule::{Protocol, Rule};
 
 /// The highest priority that Traefik leaves to its users: above are its own routers.
 const HIGHEST_PRIORITY: i64 = i64::MAX - 1000;
 
-/// Takes out the routers whose rules Traefik could not use, and says why.
-pub(super) fn check(config: &mut DynamicConfig) -> Result<Vec<Problem>, Problem> {
+/// Takes out the routers whose rules Traefik could not use, and says why. The others' rules become
+/// the text that Traefik takes. A trusted repository's rules have no bounds.
+pub(super) fn check(config: &mut DynamicConfig, is_trusted: bool) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let mut keep = |label: String, rule: &Option<String>, priority: Option<i64>| {
-        let problem = fault(&label, rule.as_deref().unwrap_or_default(), priority);
-        let is_kept = problem.is_none();
-        problems.extend(problem);
-        is_kept
-    };
-    config.http.routers.retain(|name, router| {
-        let label = format!("traefik.http.routers.{name}");
-        keep(label, &router.rule, router.priority)
-    });
-    config.tcp.routers.retain(|name, router| {
-        let label = format!("traefik.tcp.routers.{name}");
-        keep(label, &router.rule, router.priority)
-    });
-    Ok(problems)
-}
-
-/// What is wrong with one router.
-fn fault(label: &str, rule: &str, priority: Option<i64>) -> Option<Problem> {
-    if priority.is_some_and(|priority| priority > HIGHEST_PRIORITY) {
-        return Some(Problem::of_label(
-            format!("{label}.priority"),
-            format!("priorities above {HIGHEST_PRIORITY} are Traefik's own"),
-        ));
-    }
-    let label = format!("{label}.rule");
-    let rule = match Rule::parse(rule) {
-        Ok(rule) => rule,
-        Err(error) => {
-            return Some(
-                Problem::of_label(label, format!("{error}"))
-                    .hint("write a rule of Traefik 3, as in Host(`app.example.com`)"),
-            );
+    let mut keep = |router: Written<'_>| match router.judge(is_trusted) {
+        Ok(notes) => {
+            problems.extend(notes);
+            true
+        }
+        Err(problem) => {
+            problems.push(problem);
+            false
         }
     };
-    let mentioned = rule.mentioned_hosts();
-    let host = mentioned
-        .into_iter()
-        .find(|host| *host != "*" && Name::parse(host).is_none())?;
-    Some(
-        Problem::of_label(label, format!("`{host}` is not a host name"))
-            .hint("write the host alone, without a port, as in Host(`app.example.com`)"),
-    )
+    config.http.routers.retain(|name, router| {
+        keep(Written {
+            label: format!("traefik.http.routers.{name}"),
+            rule: &mut router.rule,
+            priority: router.priority,
+            protocol: Protocol::Http,
+            has_tls: router.tls.on().is_some(),
+        })
+    });
+    config.tcp.routers.retain(|name, router| {
+        keep(Written {
+            label: format!("traefik.tcp.routers.{name}"),
+            rule: &mut router.rule,
+            priority: router.priority,
+            protocol: Protocol::Tcp,
+            has_tls: router.tls.on().is_some(),
+        })
+    });
+    problems
+}
+
+/// A router's rule and priority as its labels write them.
+struct Written<'r> {
+    label: String,
+    rule: &'r mut Option<String>,
+    priority: Option<i64>,
+    protocol: Protocol,
+    has_tls: bool,
+}
+
+impl Written<'_> {
+    /// What there is to say of a router that stays, or why it cannot.
+    fn judge(self, is_trusted: bool) -> Result<Vec<Problem>, Problem> {
+        let Self {
+            label,
+            rule: text,
+            priority,
+            protocol,
+            has_tls,
+        } = self;
+        if priority.is_some_and(|priority| priority > HIGHEST_PRIORITY) {
+            return Err(Problem::of_label(
+                format!("{label}.priority"),
+                format!("priorities above {HIGHEST_PRIORITY} are Traefik's own"),
+            ));
+        }
+        let label = format!("{label}.rule");
+        let written = text.as_deref().unwrap_or_default();
+        let read = match is_trusted {
+            true => Rule::parse_unbounded(written),
+            false => Rule::parse(written),
+        };
+        let judged = read.and_then(|rule| rule.check(protocol, has_tls).map(|()| rule));
+        let rule = judged.map_err(|error| {
+            let hint = error.hint.clone();
+            let hint = hint.unwrap_or_else(|| {
+                "write a rule of Traefik 3, as in Host(`app.example.com`)".to_owned()
+            });
+            Problem::of_label(&label, format!("{error}")).hint(hint)
+        })?;
+        let mentioned = rule.mentioned_hosts();
+        let is_no_host = |host: &&&str| **host != "*" && Name::parse(host).is_none();
+        if let Some(host) = mentioned.iter().find(is_no_host) {
+            return Err(
+                Problem::of_label(label, format!("`{host}` is not a host name"))
+                    .hint("write the host alone, without a port, as in Host(`app.example.com`)"),
+            );
+        }
+        *text = Some(rule.served_text().to_owned());
+        let notes = rule.notes().iter();
+        let notes = notes.map(|note| Problem::of_label(&label, note).warning());
+        Ok(notes.collect())
+    }
 }

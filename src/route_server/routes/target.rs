@@ -3,10 +3,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use super::network::{self, Choice};
 use super::reach::{Reach, Refused};
 use super::url::port_number;
 use super::{Container, Problem, SERVICE_IP, SERVICE_PORT};
 use crate::route_server::container::{Address, Condition};
+
+/// What a service speaks, as far as ports are told apart by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    Tcp,
+    Udp,
+}
 
 /// A container as the target of routes.
 #[derive(Clone, Copy, Debug)]
@@ -23,10 +31,8 @@ impl Target<'_> {
 
     /// The address that its services listen on: the label's, else its own.
     pub(super) fn address(&self) -> Result<IpAddr, Problem> {
-        match (
-            self.container.labels.get(SERVICE_IP),
-            self.container.address,
-        ) {
+        let Choice { address: own, .. } = network::choose(self.container);
+        match (self.container.labels.get(SERVICE_IP), own) {
             (Some(label), own) => self.labelled(label, own),
             (None, Address::Own(address)) => self
                 .reach
@@ -42,9 +48,21 @@ impl Target<'_> {
             )
             .hint("start it with `renet compose`")),
             (None, Address::Host) => Ok(Ipv4Addr::LOCALHOST.into()),
-            (None, Address::None) => Err(Problem::new("the container has no network")
-                .hint("give it a network, or start it with `renet compose`")),
+            (None, Address::None) => Err(match &self.container.network_of {
+                Some(other) => Problem::new(format!(
+                    "it is on the network of the container `{other}`, which does not run or has none"
+                ))
+                .hint("start that container, and then this one again"),
+                None => Problem::new("the container has no network")
+                    .hint("give it a network, or start it with `renet compose`"),
+            }),
         }
+    }
+
+    /// What somebody should know of the address, though it is used.
+    pub(super) fn doubts(&self) -> Option<Problem> {
+        let is_used = self.is_ready() && !self.container.labels.contains_key(SERVICE_IP);
+        network::choose(self.container).doubt.filter(|_| is_used)
     }
 
     fn labelled(&self, label: &str, own: Address) -> Result<IpAddr, Problem> {
@@ -86,14 +104,16 @@ impl Target<'_> {
     }
 
     /// The address of a server whose port a label gives, or nobody: then it is the lowest exposed
-    /// one, then `rediacc.service_port`.
-    pub(super) fn server(&self, label: &str, given: Option<&str>) -> Result<SocketAddr, Problem> {
+    /// one of its protocol, then another that is known.
+    pub(super) fn server(
+        &self,
+        label: &str,
+        given: Option<&str>,
+        transport: Transport,
+    ) -> Result<SocketAddr, Problem> {
         let port = match given.filter(|text| !text.is_empty()) {
             Some(text) => Some(self.port(label, text)?),
-            None => match self.container.exposed_tcp_ports.iter().min() {
-                Some(port) => Some(self.allowed(label, *port)?),
-                None => self.service_port()?,
-            },
+            None => self.known_port(label, transport)?,
         };
         let port = port.ok_or_else(|| {
             Problem::of_label(
@@ -103,6 +123,28 @@ impl Target<'_> {
             .hint(format!("add the label `{label}=<port>`"))
         })?;
         Ok(SocketAddr::new(self.address()?, port))
+    }
+
+    fn known_port(&self, label: &str, transport: Transport) -> Result<Option<u16>, Problem> {
+        let Container {
+            exposed_tcp_ports: tcp,
+            exposed_udp_ports: udp,
+            ..
+        } = self.container;
+        let lowest = |ports: &[u16]| ports.iter().min().copied();
+        // Images seldom say both: a port of the other protocol is a better guess than none.
+        let exposed = match transport {
+            Transport::Udp => lowest(udp).or(lowest(tcp)),
+            Transport::Tcp => match (lowest(tcp), self.service_port()?) {
+                (Some(port), _) => Some(port),
+                (None, Some(port)) => return Ok(Some(port)),
+                (None, None) => lowest(udp),
+            },
+        };
+        match exposed {
+            Some(port) => self.allowed(label, port).map(Some),
+            None => self.service_port(),
+        }
     }
 
     /// A port as a label gives it.

@@ -255,5 +255,6 @@ fn container(started: &Started, index: usize) -> Container {
             false => Address::Host,
         },
         exposed_tcp_ports: started.exposed.clone(),
+        ..Container::default()
     }
 }

@@ -62,6 +62,12 @@ impl ContainerOptions {
     pub fn allow_non_running(&self) -> bool {
         self.docker.allow_non_running.unwrap_or(false)
     }
+
+    /// `traefik.docker.network`: on which of its networks it is reached.
+    pub fn network(&self) -> Option<&str> {
+        let name = self.docker.network.as_deref();
+        name.filter(|name| !name.is_empty())
+    }
 }
 
 /// `traefik.docker.*`.
@@ -69,10 +75,8 @@ impl ContainerOptions {
 #[serde(default, rename_all = "camelCase")]
 struct DockerOptions {
     allow_non_running: Option<bool>,
-    // Read so that the labels are valid, as in Traefik; where a container is reached is not
-    // chosen by network here.
-    #[serde(rename = "network")]
-    _network: Option<String>,
+    network: Option<String>,
+    // Read so that the label is valid, as in Traefik; there is no Swarm here.
     #[serde(rename = "lbswarm")]
     _lb_swarm: Option<bool>,
 }

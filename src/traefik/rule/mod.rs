@@ -1,14 +1,18 @@
 //! Rules of routers, read as Traefik 3 reads them, so that two spellings of one rule can be told
-//! to be the same.
+//! to be the same, and a rule that Traefik would disable is known before it is served.
 //!
 //! A rule is an expression of Go: calls of matchers, `!`, `&&`, `||`, parentheses, comments, and
-//! Go's rule of where a line may end. Every rule that is refused here for its form is refused by
-//! Traefik, too (a test asks the real one); the reverse does not hold, since arguments such as
-//! regular expressions are not looked into, and the matchers of the older rule syntax are known
-//! beside those of the newer. One refusal is our own: a rule nested deeper than anybody writes.
+//! Go's rule of where a line may end. `parse` decides about that form, and `check` about the
+//! matchers: which there are for a protocol, and which arguments they take. A rule that passes both
+//! is one that Traefik does not disable, and one that does not is one that it does: a test asks the
+//! real one. Refusals of our own are the bounds, a nesting that is deeper than anybody writes, and
+//! escapes that make bytes that are no text.
 
+mod bounds;
 mod hosts;
+mod matchers;
 mod parser;
+mod spelling;
 mod token;
 
 #[cfg(test)]
@@ -16,15 +20,18 @@ mod tests;
 
 use std::fmt;
 
+pub use bounds::Bounds;
 pub use hosts::RuleHosts;
+use matchers::Call;
+pub use matchers::Protocol;
 use parser::Parser;
 use token::Fault;
 
 /// A rule that was understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule(Expression);
+pub struct Rule(Expression, Written);
 
-/// Why a rule was not understood.
+/// Why a rule was not understood, or is not one that Traefik serves.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason} at position {position} of the rule")]
 pub struct RuleError {
@@ -32,16 +39,71 @@ pub struct RuleError {
     pub position: usize,
     /// What is wrong there.
     pub reason: String,
+    /// What would be right.
+    pub hint: Option<String>,
+}
+
+/// A rule as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Written {
+    text: String,
+    /// The text with names in the spelling that Traefik takes, where it is another one.
+    served: Option<String>,
+    calls: Vec<Call>,
+    notes: Vec<String>,
 }
 
 impl Rule {
-    /// Reads a rule.
+    /// Reads a rule within the bounds that every repository has.
     pub fn parse(text: &str) -> Result<Self, RuleError> {
-        let read = Parser::of(text).and_then(Parser::whole);
-        read.map(Self).map_err(|Fault { at, reason }| RuleError {
-            position: text[..at].chars().count() + 1,
-            reason,
-        })
+        Self::parse_within(text, &Bounds::OF_A_REPOSITORY)
+    }
+
+    /// Reads a rule of somebody whom the operator trusts, or one that was let through already.
+    pub fn parse_unbounded(text: &str) -> Result<Self, RuleError> {
+        Self::parse_within(text, &Bounds::NONE)
+    }
+
+    /// Reads a rule within bounds.
+    pub fn parse_within(text: &str, bounds: &Bounds) -> Result<Self, RuleError> {
+        let read = bounds
+            .length(text)
+            .and_then(|()| Parser::of(text, bounds)?.whole());
+        let parsed = read.map_err(|fault| fault.of(text))?;
+        Ok(Self(
+            parsed.expression,
+            Written {
+                served: parsed.spellings.applied_to(text),
+                text: text.to_owned(),
+                notes: parsed.spellings.notes(),
+                calls: parsed.calls,
+            },
+        ))
+    }
+
+    /// Whether Traefik serves a router with this rule: if not, it shows it as disabled.
+    pub fn check(&self, protocol: Protocol, has_tls: bool) -> Result<(), RuleError> {
+        let Written { text, calls, .. } = &self.1;
+        for call in calls {
+            call.check(protocol).map_err(|fault| fault.of(text))?;
+        }
+        match (protocol, has_tls) {
+            (Protocol::Tcp, false) => matchers::without_tls(calls).map_err(|fault| fault.of(text)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The text to serve: as it was written, but for the names of hosts with letters that Traefik
+    /// does not take.
+    pub fn served_text(&self) -> &str {
+        let Written { text, served, .. } = &self.1;
+        served.as_ref().unwrap_or(text)
+    }
+
+    /// What somebody should know who wrote the rule, though it is served: names in another spelling,
+    /// and what Traefik 2 understood otherwise.
+    pub fn notes(&self) -> &[String] {
+        &self.1.notes
     }
 
     /// A text that all spellings of this rule have in common: whatever the white space, the
@@ -51,14 +113,25 @@ impl Rule {
         self.0.to_string()
     }
 
-    /// The hosts that are named exactly, in lower case, ordered, each once. Those that are excluded
-    /// (`!Host(…)`) are not among them; `*` of `HostSNI` is.
+    /// The hosts that are named exactly, as `HostName` spells them, ordered, each once. Those that
+    /// are excluded (`!Host(…)`) are not among them; `*` of `HostSNI` is.
     pub fn hosts(&self) -> Vec<&str> {
         let mut hosts = Vec::new();
         self.0.hosts(&mut hosts);
         hosts.sort_unstable();
         hosts.dedup();
         hosts
+    }
+}
+
+impl Fault {
+    fn of(self, text: &str) -> RuleError {
+        let Self { at, reason, hint } = self;
+        RuleError {
+            position: text.get(..at).unwrap_or(text).chars().count() + 1,
+            reason,
+            hint,
+        }
     }
 }
 
@@ -112,7 +185,7 @@ impl Expression {
     fn hosts<'r>(&'r self, hosts: &mut Vec<&'r str>) {
         match self {
             Self::Matcher {
-                name: "Host" | "HostHeader" | "HostSNI",
+                name: "Host" | "HostSNI",
                 arguments,
                 negated: false,
             } => hosts.extend(arguments.iter().map(String::as_str)),

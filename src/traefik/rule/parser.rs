@@ -1,31 +1,21 @@
 //! Tokens → expression: what a rule is, and which words it may use.
 
-use super::Expression;
+use super::matchers::{self, Call, Matcher};
+use super::spelling::Spellings;
 use super::token::{Fault, Token, Tokens};
-
-/// What the matchers are called, in either rule syntax, of HTTP and of TCP.
-const MATCHERS: [&str; 17] = [
-    "ALPN",
-    "ClientIP",
-    "Header",
-    "HeaderRegexp",
-    "Headers",
-    "HeadersRegexp",
-    "Host",
-    "HostHeader",
-    "HostRegexp",
-    "HostSNI",
-    "HostSNIRegexp",
-    "Method",
-    "Path",
-    "PathPrefix",
-    "PathRegexp",
-    "Query",
-    "QueryRegexp",
-];
+use super::{Bounds, Expression};
+use crate::ownership::HostName;
 
 /// The deepest nesting of parentheses and negations. The depth of the stack is that of the rule.
 pub(super) const DEEPEST: usize = 128;
+
+/// What a text comes to.
+pub(super) struct Parsed {
+    pub(super) expression: Expression,
+    /// In the order in which they are written.
+    pub(super) calls: Vec<Call>,
+    pub(super) spellings: Spellings,
+}
 
 /// Recursive descent. `token` is the next one, which begins at `start`.
 pub(super) struct Parser<'t> {
@@ -33,27 +23,42 @@ pub(super) struct Parser<'t> {
     token: Token<'t>,
     start: usize,
     depth: usize,
+    bounds: &'t Bounds,
+    /// Whether an odd number of `!` stands before what is read.
+    negated: bool,
+    regexps: usize,
+    calls: Vec<Call>,
+    spellings: Spellings,
 }
 
 impl<'t> Parser<'t> {
-    pub(super) fn of(text: &'t str) -> Result<Self, Fault> {
+    pub(super) fn of(text: &'t str, bounds: &'t Bounds) -> Result<Self, Fault> {
         let mut parser = Self {
             tokens: Tokens::of(text),
             token: Token::End,
             start: 0,
             depth: 0,
+            bounds,
+            negated: false,
+            regexps: 0,
+            calls: Vec::new(),
+            spellings: Spellings::default(),
         };
         parser.advance()?;
         Ok(parser)
     }
 
-    pub(super) fn whole(mut self) -> Result<Expression, Fault> {
+    pub(super) fn whole(mut self) -> Result<Parsed, Fault> {
         let expression = self.any()?;
         if self.token == Token::LineEnd {
             self.advance()?;
         }
         match self.token {
-            Token::End => Ok(expression),
+            Token::End => Ok(Parsed {
+                expression,
+                calls: self.calls,
+                spellings: self.spellings,
+            }),
             _ => Err(self.expected("`&&`, `||` or the end")),
         }
     }
@@ -79,7 +84,9 @@ impl<'t> Parser<'t> {
     fn operand(&mut self) -> Result<Expression, Fault> {
         match self.token {
             Token::Not => {
+                self.negated = !self.negated;
                 let operand = self.nested(Self::operand)?;
+                self.negated = !self.negated;
                 Ok(operand.negate())
             }
             Token::Open => {
@@ -113,8 +120,9 @@ impl<'t> Parser<'t> {
     }
 
     fn call(&mut self, word: &str) -> Result<Expression, Fault> {
-        let name =
-            matcher(word).ok_or_else(|| self.fault(format!("there is no matcher `{word}`")))?;
+        let at = self.start;
+        let matcher = matchers::called(word).map_err(|fault| Fault { at, ..fault })?;
+        self.bounds.matchers(self.calls.len() + 1, at)?;
         self.advance()?;
         if self.token != Token::Open {
             return Err(self.expected(&format!("`(` behind `{word}`")));
@@ -128,7 +136,8 @@ impl<'t> Parser<'t> {
             if text.is_empty() {
                 return Err(self.fault(format!("an argument of `{word}` is empty")));
             }
-            arguments.push(std::mem::take(text));
+            let text = std::mem::take(text);
+            arguments.push(self.argument(matcher, text)?);
             self.advance()?;
             match self.token {
                 Token::Comma => self.advance()?,
@@ -140,11 +149,38 @@ impl<'t> Parser<'t> {
             return Err(self.fault(format!("`{word}` has no argument")));
         }
         self.advance()?;
+        if let Some(pattern) = matcher.pattern(&arguments) {
+            self.regexps += 1;
+            self.bounds.regexp(self.regexps, pattern, at)?;
+        }
+        let call = Call {
+            at,
+            matcher,
+            arguments: arguments.clone(),
+            negated: self.negated,
+        };
+        self.spellings.note(&call);
+        self.calls.push(call);
         Ok(Expression::Matcher {
             negated: false,
-            name,
-            arguments: canonical(name, arguments),
+            name: matcher.name,
+            arguments: canonical(matcher.name, arguments),
         })
+    }
+
+    /// An argument as Traefik is to have it; the text that it stands in is still the token.
+    fn argument(&mut self, matcher: &Matcher, text: String) -> Result<String, Fault> {
+        if !matcher.names_a_host() || text.is_ascii() {
+            return Ok(text);
+        }
+        match host_name(&text) {
+            Some(name) => {
+                let place = self.start..self.tokens.position();
+                self.spellings.replace(place, &text, &name);
+                Ok(name)
+            }
+            None => Err(self.fault(format!("{text:?} is not a host name"))),
+        }
     }
 
     fn advance(&mut self) -> Result<(), Fault> {
@@ -157,40 +193,35 @@ impl<'t> Parser<'t> {
     }
 
     fn fault(&self, reason: String) -> Fault {
-        Fault {
-            at: self.start,
-            reason,
-        }
+        Fault::at(self.start, reason)
     }
 }
 
-/// The name of a matcher in the four spellings that Traefik knows: its own, lower case, upper
-/// case, and with one capital.
-fn matcher(word: &str) -> Option<&'static str> {
-    let capital = |word: &str| {
-        let (first, rest) = word.split_at(1);
-        first.to_ascii_uppercase() + &rest.to_ascii_lowercase()
+/// A name in the one spelling that hosts have; a wildcard is none, and keeps its `*`.
+fn host_name(text: &str) -> Option<String> {
+    let (wildcard, name) = match text.strip_prefix("*.") {
+        Some(name) => ("*.", name),
+        None => ("", text),
     };
-    let name = MATCHERS
-        .into_iter()
-        .find(|name| name.eq_ignore_ascii_case(word))?;
-    let is_known = word == name
-        || word == name.to_ascii_lowercase()
-        || word == name.to_ascii_uppercase()
-        || word == capital(name);
-    is_known.then_some(name)
+    let name: HostName = name.parse().ok()?;
+    Some(format!("{wildcard}{name}"))
 }
 
 /// Arguments in the one spelling that they are compared in: hosts have no case and no last dot,
 /// methods and the names of headers have no case.
 fn canonical(name: &'static str, mut arguments: Vec<String>) -> Vec<String> {
     match name {
-        "Host" | "HostHeader" | "HostSNI" => {
+        "Host" | "HostSNI" => {
             for host in &mut arguments {
-                host.make_ascii_lowercase();
-                if host.len() > 1 && host.ends_with('.') {
-                    host.pop();
-                }
+                // What is no name matches by its letters alone.
+                *host = host_name(host).unwrap_or_else(|| {
+                    let lower = host.to_ascii_lowercase();
+                    lower
+                        .strip_suffix('.')
+                        .filter(|rest| !rest.is_empty())
+                        .unwrap_or(&lower)
+                        .to_owned()
+                });
             }
         }
         "Method" => arguments

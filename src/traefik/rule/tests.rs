@@ -1,12 +1,12 @@
 //! Spellings and what they come to.
 
-use super::Rule;
 use super::parser::DEEPEST;
+use super::{Protocol, Rule};
 
 #[track_caller]
 fn check(spellings: &[&str], normal: &str) {
     for spelling in spellings.iter().chain([&normal]) {
-        match Rule::parse(spelling) {
+        match Rule::parse_unbounded(spelling) {
             Ok(rule) => assert_eq!(rule.normal_form(), normal, "{spelling}"),
             Err(error) => panic!("{spelling}: {error}"),
         }
@@ -15,7 +15,7 @@ fn check(spellings: &[&str], normal: &str) {
 
 #[track_caller]
 fn check_refused(text: &str, position: usize, reason: &str) {
-    let error = Rule::parse(text).expect_err(text);
+    let error = Rule::parse_unbounded(text).expect_err(text);
     assert_eq!((error.position, error.reason.as_str()), (position, reason));
 }
 
@@ -187,5 +187,142 @@ fn the_hosts_are_those_that_are_named_exactly() {
         ("HostRegexp(`.*`)", &[]),
     ] {
         assert_eq!(Rule::parse(text).expect(text).hosts(), hosts, "{text}");
+    }
+}
+
+/// A rule a line: of an HTTP router, of a TCP router, or of one with TLS; `+` for what Traefik
+/// serves, and `-` for what it disables.
+const RULES: &str = include_str!("testdata/rules.txt");
+
+#[test]
+fn what_traefik_serves_passes_and_nothing_else() {
+    for line in RULES.lines() {
+        let (kind, rest) = line.split_once(' ').expect("a kind");
+        let (sign, rule) = rest.split_once(' ').expect("a sign");
+        let (protocol, has_tls) = match kind {
+            "http" => (Protocol::Http, false),
+            "tcp" => (Protocol::Tcp, false),
+            _ => (Protocol::Tcp, true),
+        };
+        let judged = Rule::parse(rule).and_then(|rule| rule.check(protocol, has_tls));
+        assert_eq!(judged.is_ok(), sign == "+", "{line}: {judged:?}");
+    }
+}
+
+#[test]
+fn the_reason_says_what_traefik_3_takes() {
+    for (rule, protocol, reason, hint) in [
+        (
+            "Path(`/x`) && Host(`a`, `b`)",
+            Protocol::Http,
+            "`Host` takes one argument, and has 2 at position 15 of the rule",
+            "write one matcher for each, as in Host(`a`) || Host(`…`)",
+        ),
+        (
+            "PathPrefix(`api`)",
+            Protocol::Http,
+            "\"api\" does not begin with `/` at position 1 of the rule",
+            "write PathPrefix(`/api`)",
+        ),
+        (
+            "Headers(`X`, `1`)",
+            Protocol::Http,
+            "`Headers` is a matcher of Traefik 2 at position 1 of the rule",
+            "write Header(`X-Name`, `value`)",
+        ),
+        (
+            "HostSNI(`a`)",
+            Protocol::Http,
+            "`HostSNI` is a matcher of TCP at position 1 of the rule",
+            "an HTTP router matches by Host, Path, Method, Header, Query or ClientIP",
+        ),
+        (
+            "HostSNI(`db.example`)",
+            Protocol::Tcp,
+            "a name is known of TLS connections only, and the router has no TLS at position 1 of the rule",
+            "write HostSNI(`*`), or set tls=true or tls.passthrough=true on the router",
+        ),
+        (
+            "ClientIP(`10.0.0`)",
+            Protocol::Tcp,
+            "\"10.0.0\" is neither an IP address nor a network at position 1 of the rule",
+            "write an address, or a network as in 10.0.0.0/8",
+        ),
+    ] {
+        let judged = Rule::parse(rule).and_then(|rule| rule.check(protocol, false));
+        let error = judged.expect_err(rule);
+        assert_eq!(error.to_string(), reason);
+        assert_eq!(error.hint.as_deref(), Some(hint), "{rule}");
+    }
+}
+
+#[test]
+fn a_name_in_other_letters_is_served_in_ascii() {
+    for (text, served, hosts) in [
+        (
+            "Host( `Müller.example` ) && Path(`/ü`) || Host(\"b\\u00fc.example.\")",
+            "Host( `xn--mller-kva.example` ) && Path(`/ü`) || Host(`xn--b-eha.example`)",
+            &["xn--b-eha.example", "xn--mller-kva.example"][..],
+        ),
+        (
+            "HostSNI(`*.пример.example`)",
+            "HostSNI(`*.xn--e1afmkfd.example`)",
+            &["*.xn--e1afmkfd.example"],
+        ),
+        (
+            "Host(`a.example`) && !Host(`日本.example`)",
+            "Host(`a.example`) && !Host(`xn--wgv71a.example`)",
+            &["a.example"],
+        ),
+        // As it was written: Traefik has no case either, nor a last dot.
+        ("Host(`A.Example.`)", "Host(`A.Example.`)", &["a.example"]),
+    ] {
+        let rule = Rule::parse(text).expect(text);
+        assert_eq!(rule.served_text(), served);
+        assert_eq!(rule.hosts(), hosts, "{text}");
+        assert_eq!(rule.notes().is_empty(), served == text, "{text}");
+    }
+    for text in ["Host(`a ü`)", "HostSNI(`ü/`)", "Host(`xn--ü.example`)"] {
+        assert!(Rule::parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn what_traefik_2_understood_otherwise_is_noted() {
+    for (text, note) in [
+        ("Query(`q=1`)", Some("Query(`q`, `1`)")),
+        ("Host(`{sub:.+}.a`)", Some("`{sub:.+}.a`")),
+        ("PathPrefix(`/{id}/x`)", Some("`/{id}/x`")),
+        ("HostRegexp(`^[a-z]{2}\\.a$`)", None),
+        ("Query(`q`, `a=b`)", None),
+        ("PathPrefix(`/{`)", None),
+    ] {
+        let rule = Rule::parse(text).expect(text);
+        match note {
+            Some(words) => assert!(rule.notes()[0].contains(words), "{:?}", rule.notes()),
+            None => assert_eq!(rule.notes(), &[] as &[String], "{text}"),
+        }
+    }
+}
+
+#[test]
+fn a_rule_has_bounds_unless_somebody_is_trusted() {
+    let row = |one: &str, count: usize| vec![one; count].join(" || ");
+    let long_name = |bytes: usize| format!("Path(`/{}`)", "a".repeat(bytes - 9));
+    let pattern = |bytes: usize| format!("PathRegexp(`{}`)", "a".repeat(bytes));
+    for (within, beyond) in [
+        (long_name(4096), long_name(4097)),
+        (row("Path(`/`)", 32), row("Path(`/`)", 33)),
+        (row("PathRegexp(`a`)", 8), row("PathRegexp(`a`)", 9)),
+        (pattern(256), pattern(257)),
+        (
+            row("QueryRegexp(`a`)", 9),
+            row("!HeaderRegexp(`a`, `b`)", 9),
+        ),
+    ] {
+        assert!(Rule::parse(&within).is_ok(), "{within}");
+        let error = Rule::parse(&beyond).expect_err(&beyond);
+        assert!(error.reason.contains("which is the most"), "{error}");
+        assert!(Rule::parse_unbounded(&beyond).is_ok(), "{beyond}");
     }
 }

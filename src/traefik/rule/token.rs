@@ -3,9 +3,29 @@
 use std::fmt;
 
 /// What is wrong, and at which byte.
+#[derive(Debug)]
 pub(super) struct Fault {
     pub(super) at: usize,
     pub(super) reason: String,
+    /// What would be right.
+    pub(super) hint: Option<String>,
+}
+
+impl Fault {
+    pub(super) fn at(at: usize, reason: impl Into<String>) -> Self {
+        Self {
+            at,
+            reason: reason.into(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn hint(self, hint: impl Into<String>) -> Self {
+        Self {
+            hint: Some(hint.into()),
+            ..self
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +78,11 @@ impl<'t> Tokens<'t> {
         }
     }
 
+    /// Where the token ends that was read last.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
     /// The next token, and where it begins.
     pub(super) fn next(&mut self) -> Result<(usize, Token<'t>), Fault> {
         if self.skip_blanks()? && self.may_end {
@@ -83,10 +108,9 @@ impl<'t> Tokens<'t> {
                 self.at += trimmed.find('\n').unwrap_or(trimmed.len());
                 line_ended = true;
             } else if let Some(comment) = trimmed.strip_prefix("/*") {
-                let length = comment.find("*/").ok_or_else(|| Fault {
-                    at: self.at,
-                    reason: "a comment has no end".to_owned(),
-                })?;
+                let length = comment
+                    .find("*/")
+                    .ok_or_else(|| Fault::at(self.at, "a comment has no end"))?;
                 line_ended |= comment[..length].contains('\n');
                 self.at += length + 4;
             } else {
@@ -122,10 +146,7 @@ impl<'t> Tokens<'t> {
                 self.at += word.len();
                 Ok(Token::Word(word))
             }
-            Some(other) => Err(Fault {
-                at: start,
-                reason: format!("{other:?} has no meaning"),
-            }),
+            Some(other) => Err(Fault::at(start, format!("{other:?} has no meaning"))),
         }
     }
 
@@ -146,14 +167,15 @@ impl<'t> Tokens<'t> {
                 None | Some('\n') => return Err(endless(start)),
                 Some('"') => {
                     self.at += 1;
-                    // Escapes may make bytes that are no text; they match nothing that is.
-                    return Ok(Token::Text(String::from_utf8_lossy(&bytes).into_owned()));
+                    return match String::from_utf8(bytes) {
+                        Ok(text) => Ok(Token::Text(text)),
+                        // No request has such bytes, and no regular expression may.
+                        Err(_) => Err(Fault::at(start, "its escapes make bytes that are no text")),
+                    };
                 }
                 Some('\\') => {
-                    self.at += 1 + unescape(&rest[1..], &mut bytes).ok_or_else(|| Fault {
-                        at: self.at,
-                        reason: "this escape has no meaning".to_owned(),
-                    })?;
+                    self.at += 1 + unescape(&rest[1..], &mut bytes)
+                        .ok_or_else(|| Fault::at(self.at, "this escape has no meaning"))?;
                 }
                 Some(other) => {
                     bytes.extend_from_slice(&rest.as_bytes()[..other.len_utf8()]);
@@ -165,10 +187,7 @@ impl<'t> Tokens<'t> {
 }
 
 fn endless(start: usize) -> Fault {
-    Fault {
-        at: start,
-        reason: "the quoted text has no end".to_owned(),
-    }
+    Fault::at(start, "the quoted text has no end")
 }
 
 /// Adds what an escape of Go stands for, and tells the length of what is behind its backslash.

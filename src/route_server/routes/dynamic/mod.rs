@@ -13,8 +13,8 @@ use std::net::SocketAddr;
 use self::request::Request;
 use self::route::Route;
 use super::{
-    Container, ContainerRoutes, NETWORK_ID, Problem, Reach, RouteSettings, SERVICE_NAME, Source,
-    Target, entrypoints, network_id,
+    Container, ContainerRoutes, Problem, Reach, RouteSettings, SERVICE_NAME, Source, Target,
+    entrypoints, is_at_home,
 };
 use crate::network::NetworkId;
 use crate::route_server::container::{Condition, DaemonContainers};
@@ -58,8 +58,11 @@ pub fn port_claims(daemon: &DaemonContainers, settings: &RouteSettings) -> Vec<P
 /// find its port free when that is mended.
 pub fn named_ports(daemon: &DaemonContainers) -> NamedPorts {
     let mut named = NamedPorts::new();
-    let ready = daemon.containers.iter();
-    for container in ready.filter(|container| container.condition == Condition::Ready) {
+    let able = daemon
+        .containers
+        .iter()
+        .filter(|one| one.condition == Condition::Ready && !one.is_one_off());
+    for container in able {
         let ports: BTreeSet<_> = entrypoint_labels(container)
             .flat_map(|names| names.split(','))
             .filter_map(

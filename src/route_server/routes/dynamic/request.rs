@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::{
-    Container, LABELS, NETWORK_ID, NetworkId, PortOwner, Problem, Reach, RouteSettings,
-    SERVICE_NAME, Target, labels, network_id,
+    Container, LABELS, NetworkId, PortOwner, Problem, Reach, RouteSettings, SERVICE_NAME, Target,
+    is_at_home, labels,
 };
 
 /// The most ports that one label may list. Many more than any range has, and few enough to be
@@ -39,6 +39,10 @@ impl<'c> Request<'c> {
         let Some((_, asked)) = asked else {
             return Ok(None);
         };
+        // A task beside a service has the service's labels, and none of its ports.
+        if container.is_one_off() {
+            return Ok(None);
+        }
         if labels::container_options(&container.labels)?.enable == Some(false) {
             return Ok(None);
         }
@@ -46,7 +50,14 @@ impl<'c> Request<'c> {
             Problem::of_label(*asked, format!("the container has no label `{label}`"))
                 .hint("start the container with `renet compose`, which sets it")
         };
-        let network_id = network_id(container, socket)?.ok_or_else(|| missing(NETWORK_ID))?;
+        is_at_home(container, socket)?;
+        let network_id = socket.ok_or_else(|| {
+            Problem::of_label(
+                *asked,
+                "external ports are handed out to repositories, and this daemon is of none",
+            )
+            .hint("start the container with `renet compose`, or name an entry point by label")
+        })?;
         let service = given(SERVICE_NAME).ok_or_else(|| missing(SERVICE_NAME))?;
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if !(1..=LONGEST_SERVICE).contains(&service.len()) || !service.bytes().all(is_plain) {
