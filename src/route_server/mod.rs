@@ -68,7 +68,7 @@ use self::ports::{PortTable, SavedPorts};
 use self::routes::RouteSettings;
 use self::serve::About;
 use self::store::Store;
-use self::supervise::Places;
+use self::supervise::{Places, Sources};
 use self::surroundings::Surroundings;
 use crate::stdout;
 
@@ -146,12 +146,15 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
     let index = index(options, settings, store.load_ports(), store.load_owners());
     let (release, releases) = mpsc::channel(1);
     let _control = control::listen(&options.state_dir, release);
-    let supervision = supervise::supervise(
-        places(options),
-        index,
-        store,
+    let sources = Sources {
+        places: places(options),
         surroundings,
         releases,
+    };
+    let supervision = supervise::supervise(
+        sources,
+        index,
+        store,
         publisher,
         metrics,
         stop.clone(),

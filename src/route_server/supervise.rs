@@ -46,18 +46,30 @@ pub struct Places {
     pub named: Vec<PathBuf>,
 }
 
+/// Where what routes depend on comes from.
+pub struct Sources {
+    /// The daemons.
+    pub places: Places,
+    /// The operator's files and the machine's addresses.
+    pub surroundings: Surroundings,
+    /// The operator's wishes that something be free.
+    pub releases: mpsc::Receiver<Release>,
+}
+
 /// Runs until it is told to stop.
 pub async fn supervise(
-    places: Places,
+    sources: Sources,
     index: Index,
     store: Store,
-    mut surroundings: Surroundings,
-    mut releases: mpsc::Receiver<Release>,
     publisher: Publisher,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 ) {
-    let Places { folder, named } = places;
+    let Sources {
+        places: Places { folder, named },
+        mut surroundings,
+        mut releases,
+    } = sources;
     let (reports, mut reported) = mpsc::channel(REPORT_QUEUE);
     let mut supervision = Supervision {
         index,

@@ -294,13 +294,12 @@ impl Ownership {
         usage: PortUse,
         now: u64,
     ) -> bool {
-        if let Some(holdings) = self.held.get_mut(&resource) {
-            if let Some(own) = holdings.iter_mut().find(|one| one.repository == repository) {
-                own.seen = own.seen.max(now);
-                let before = own.usage;
-                own.usage = own.usage.max(usage);
-                return own.usage != before;
-            }
+        let mut holdings = self.held.get_mut(&resource).into_iter().flatten();
+        if let Some(own) = holdings.find(|one| one.repository == repository) {
+            own.seen = own.seen.max(now);
+            let before = own.usage;
+            own.usage = own.usage.max(usage);
+            return own.usage != before;
         }
         let mut entitled = self.granted_exactly(&resource);
         if let (true, Resource::Name(name)) = (entitled.is_empty(), &resource) {
