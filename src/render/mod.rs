@@ -18,7 +18,7 @@ use crate::layout;
 use crate::traefik::entrypoint::{Entrypoint, Listener};
 use crate::traefik::resolver::Challenge;
 
-pub use binds::{binds, is_preconfigured};
+pub use binds::{binds, has_entrypoint, is_preconfigured};
 
 /// The templates, by the names of the files that they become.
 const TEMPLATES: [(&str, &str); 7] = [
