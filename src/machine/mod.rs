@@ -15,6 +15,7 @@ mod drops;
 mod files;
 mod firewall;
 mod generation;
+mod grants;
 mod handover;
 mod https;
 mod lock;

@@ -4,7 +4,7 @@
 mod binds;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
@@ -132,6 +132,9 @@ struct Values<'a> {
     dynamic_dir: &'static str,
     acme_storage: &'static str,
     router_state_dir: &'static str,
+    owners: String,
+    quotas: String,
+    public_addresses: Option<String>,
     socket_dir: &'static str,
 }
 
@@ -172,9 +175,20 @@ impl<'a> Values<'a> {
             dynamic_dir: layout::DYNAMIC_DIR,
             acme_storage: layout::ACME_STORAGE,
             router_state_dir: layout::ROUTER_STATE_DIR,
+            owners: infra.owners.to_string(),
+            quotas: infra.quotas.to_string(),
+            public_addresses: public_addresses(infra),
             socket_dir: layout::SOCKET_DIR,
         })
     }
+}
+
+/// The addresses at which visitors find the machine, where they were declared.
+fn public_addresses(infra: &Infra) -> Option<String> {
+    let v4 = infra.public_ipv4.map(IpAddr::from);
+    let v6 = infra.public_ipv6.map(IpAddr::from);
+    let addresses: Vec<String> = v4.into_iter().chain(v6).map(|it| it.to_string()).collect();
+    (!addresses.is_empty()).then(|| addresses.join(","))
 }
 
 /// How certificates are obtained, as the templates see it.
