@@ -9,7 +9,7 @@ use super::transaction::{self, Tell, Transaction};
 use super::workstation::Workstation;
 use super::{
     Ending, check, diff, drops, failed, files, firewall, grants, https, observe, preflight,
-    refused, traefik_program,
+    refused, token, traefik_program,
 };
 use crate::bundle::{Bundle, Diff, Failure, Message, Report, Step};
 use crate::layout;
@@ -160,6 +160,13 @@ impl Work<'_> {
         let mut is_staged = false;
         for step in steps {
             match step {
+                // Before the swap: whatever Traefik starts after that reads it.
+                Step::Create { file } | Step::Update { file }
+                    if file == layout::ROUTE_SERVER_TOKEN =>
+                {
+                    tell(&Message::Doing(step.clone()));
+                    token::keep()?;
+                }
                 Step::Create { .. } | Step::Update { .. } | Step::Remove { .. } => {
                     tell(&Message::Doing(step.clone()));
                     // All files of a generation are written at once, at the first one's turn.

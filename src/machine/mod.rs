@@ -33,6 +33,7 @@ mod sockets;
 mod standby;
 mod status;
 mod systemd;
+mod token;
 mod traefik_program;
 mod transaction;
 mod workstation;
