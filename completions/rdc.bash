@@ -775,7 +775,7 @@ _rdc() {
             return 0
             ;;
         rdc__subcmd__context__subcmd__set__subcmd__infra)
-            opts="-q -v -h -V --public-ipv4 --public-ipv6 --base-domain --cert-email --cf-dns-token --cf-dns-token-file --tcp-ports --udp-ports --bind-ipv4 --bind-ipv6 --acme-ca-server --acme-staging --default-ports --auto-routes --traefik-version --unset --context --json --quiet --verbose --color --help --version"
+            opts="-q -v -h -V --public-ipv4 --public-ipv6 --base-domain --cert-email --cf-dns-token --cf-dns-token-file --tcp-ports --udp-ports --bind-ipv4 --bind-ipv6 --acme-ca-server --acme-staging --default-ports --auto-routes --traefik-version --owner --quota --unset --context --json --quiet --verbose --color --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -837,8 +837,16 @@ _rdc() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --owner)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --quota)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --unset)
-                    COMPREPLY=($(compgen -W "public-ipv4 public-ipv6 base-domain cert-email cf-dns-token tcp-ports udp-ports bind-ipv4 bind-ipv6 acme-ca-server default-ports auto-routes traefik-version" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "public-ipv4 public-ipv6 base-domain cert-email cf-dns-token tcp-ports udp-ports bind-ipv4 bind-ipv6 acme-ca-server default-ports auto-routes traefik-version owners quotas" -- "${cur}"))
                     return 0
                     ;;
                 --context)

@@ -152,7 +152,9 @@ off\t''"
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from set-infra" -l auto-routes -d 'Whether containers without `traefik.enable` get a route' -r -f -a "on\t''
 off\t''"
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from set-infra" -l traefik-version -d 'The Traefik that the machine shall run' -r
-complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from set-infra" -l unset -d 'Go back to the default of a field, which is named as its option' -r -f -a "public-ipv4\t''
+complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from set-infra" -l owner -d 'What belongs to a repository, as 2816=shop.example.com,*.example.org,tcp-25,10.0.0.0/24; repeatable. It replaces that repository\'s list, 2816= clears it, 2816=* is everything that nobody owns, and `host` stands for the daemons outside the socket folder' -r
+complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from set-infra" -l quota -d 'How many times the usual a repository may cost others, as 2816=3; repeatable. 2816= goes back to the usual' -r
+complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from set-infra" -l unset -d 'Go back to the default of a field, which is named as its option; owners and quotas clear those of all repositories' -r -f -a "public-ipv4\t''
 public-ipv6\t''
 base-domain\t''
 cert-email\t''
@@ -164,7 +166,9 @@ bind-ipv6\t''
 acme-ca-server\t''
 default-ports\t''
 auto-routes\t''
-traefik-version\t''"
+traefik-version\t''
+owners\t''
+quotas\t''"
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from set-infra" -l context -d 'The context to work on' -r
 complete -c rdc -n "__fish_rdc_using_subcommand context; and __fish_seen_subcommand_from set-infra" -l color -d 'When to use colours; also off where NO_COLOR is set' -r -f -a "auto\t''
 always\t''

@@ -41,6 +41,12 @@ pub const ACME_STORAGE: &str = "/var/lib/rediacc/proxy/acme.json";
 pub const PROXY_USER: &str = "rediacc-proxy";
 /// The route server's state.
 pub const ROUTER_STATE_DIR: &str = "/var/lib/rediacc/router";
+/// The token by which Traefik asks the route server for routes. It is made on the machine and never
+/// leaves it. Beside the state folders, because Traefik's user can look into none but its own.
+pub const ROUTE_SERVER_TOKEN: &str = "/var/lib/rediacc/token";
+/// What stands for that token in a generation's static configuration. `renet proxy` puts the token in
+/// its place in a copy that only Traefik reads: no generation, plan or difference ever has it.
+pub const TOKEN_PLACEHOLDER: &str = "@route-server-token@";
 /// The repositories' sockets; not ours.
 pub const SOCKET_DIR: &str = "/var/run/rediacc";
 

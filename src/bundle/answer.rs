@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bind, Hello, Status, Step};
+use super::{Bind, GrantChange, Hello, Status, Step};
 
 /// One line of the machine's answer. `Hello` is the first one, and `Done`, `Status`, `Failed` and,
 /// unless it is a dry run, `Lacking` the last one.
@@ -49,6 +49,9 @@ pub struct Report {
     /// What the live generation has and the new one has not, of what people depend on.
     #[serde(default)]
     pub drops: Vec<Dropped>,
+    /// What repositories are granted from now on, and what not any more.
+    #[serde(default)]
+    pub grants: Vec<GrantChange>,
     /// The files that somebody edited on the machine, and that are overwritten.
     pub drift: Vec<PathBuf>,
     /// How the files change, where that was asked for. No secret is in them.

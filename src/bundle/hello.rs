@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The version of the protocol. It is one more whenever the messages, or what `renet infra` takes,
 /// change so that the other side of another build would not understand them.
-pub const PROTOCOL: u32 = 1;
+pub const PROTOCOL: u32 = 2;
 
 /// The first message of each answer. It stays the same in every protocol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

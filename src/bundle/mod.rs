@@ -15,6 +15,7 @@
 //! waits for the answer: then nothing is changed.
 
 mod answer;
+mod grant_change;
 mod hello;
 mod status;
 mod step;
@@ -30,6 +31,7 @@ use crate::context::Infra;
 use crate::traefik::entrypoint::Entrypoint;
 
 pub use answer::{Diff, Dropped, Failure, FailureKind, Lacking, Message, Report};
+pub use grant_change::{GrantChange, QuotaChange};
 pub use hello::{Hello, PROTOCOL};
 pub use status::{
     Attempt, Certificate, CertificateContent, Counts, Daemon, FailedAttempt, Https, Installed,

@@ -126,6 +126,9 @@ pub struct RouteServer {
     pub routers: Counts,
     /// How many containers and labels it could not use.
     pub rejections: usize,
+    /// How many labels it used and warns of; an older one does not tell.
+    #[serde(default)]
+    pub warnings: usize,
     /// The repositories' daemons.
     pub daemons: Vec<Daemon>,
 }

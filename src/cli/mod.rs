@@ -75,7 +75,6 @@ enum When {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "one is made a run")]
 enum Command {
     /// Declare machines and what they serve, and bring it to them
     #[command(subcommand)]

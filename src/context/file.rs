@@ -138,6 +138,11 @@ fn carry(document: &mut dyn TableLike, before: &dyn TableLike, after: &dyn Table
     for (key, value) in after.iter() {
         let known = before.get(key);
         if let Some(table) = value.as_table_like() {
+            // An empty table says nothing: none is written, and none is left behind.
+            if table.is_empty() {
+                document.remove(key);
+                continue;
+            }
             if document.get(key).and_then(Item::as_table_like).is_none() {
                 let mut new = Table::new();
                 // `[machines]` alone says nothing that `[machines.server-1]` does not.
@@ -169,6 +174,7 @@ fn set(document: &mut dyn TableLike, key: &str, mut item: Item) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::value::Quotas;
     use super::*;
 
     const TEXT: &str = r#"# my servers
@@ -272,6 +278,83 @@ tcp_ports = [25]
         let text = "ssh_key = \"/k\"\nmachines = { b = { ssh_config_host = \"b\" } }\n";
         let text = changed(text, |context| infra(context, "b").auto_routes = false);
         assert!(text.contains("infra = { auto_routes = false }"), "{text}");
+    }
+
+    #[test]
+    fn grants_have_tables_of_their_own_which_go_with_the_last_grant() {
+        let owners = |context: &mut Context, lists: &[&str]| {
+            let lists = lists.iter().map(|list| list.parse().expect(list)).collect();
+            let infra = infra(context, "b");
+            infra.owners = infra.owners.clone().with(lists).expect("grants");
+        };
+        let granted = changed(TEXT, |context| {
+            owners(context, &["2816=shop.example.org,tcp-25", "host=*"]);
+            infra(context, "b").quotas =
+                Quotas::default().with(vec!["2880=3".parse().expect("a quota")]);
+        });
+        let tables = r#"
+[machines.b.infra.owners]
+2816 = ["shop.example.org", "tcp-25"]
+host = ["*"]
+
+[machines.b.infra.quotas]
+2880 = 3
+"#;
+        assert_eq!(granted, TEXT.to_owned() + tables);
+
+        let noted = granted.replace("host =", "# the catch-all\nhost =");
+        let fewer = changed(&noted, |context| owners(context, &["2816="]));
+        assert_eq!(
+            fewer,
+            noted.replace("2816 = [\"shop.example.org\", \"tcp-25\"]\n", "")
+        );
+        let none = changed(&fewer, |context| {
+            owners(context, &["host="]);
+            infra(context, "b").quotas = Quotas::default();
+        });
+        assert_eq!(none, TEXT);
+    }
+
+    #[test]
+    fn wrong_grants_are_named_by_their_place() {
+        let tables = "\n[machines.b.infra.owners]\n2816 = [\"a.example.org\"]\n";
+        let text = TEXT.to_owned() + tables;
+        let quotas = format!("{TEXT}[machines.b.infra.quotas]\n2816 = 3\n");
+        for (broken, line, column, said) in [
+            (
+                text.replace("a.example", "http://a"),
+                18,
+                8,
+                "cannot be granted",
+            ),
+            (text.replace("2816 =", "2817 ="), 18, 1, "not a network id"),
+            (
+                text.replace("2816 =", "\"02816\" ="),
+                18,
+                1,
+                "not a network id",
+            ),
+            (text.replace("[\"a.example.org\"]", "7"), 18, 8, "sequence"),
+            (text.replace("a.example.org", "tcp-443"), 17, 1, "taken by"),
+            (
+                text.clone() + "2880 = [\"*\"]\nhost = [\"*\"]\n",
+                17,
+                1,
+                "`*` is granted to 2880 and to host",
+            ),
+            (
+                text.replace("a.example.org", "*.example.com"),
+                11,
+                1,
+                "`*.example.com` cannot be granted",
+            ),
+            (quotas.replace("= 3", "= 0"), 17, 8, "0 is no factor"),
+            (quotas.replace("= 3", "= \"3\""), 17, 8, "expected i64"),
+        ] {
+            let fault = parse(&name(), &broken).expect_err(&broken);
+            assert_eq!((fault.line, fault.column), (line, column), "{fault:?}");
+            assert!(fault.problem.contains(said), "{fault:?}");
+        }
     }
 
     #[test]

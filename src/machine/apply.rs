@@ -8,8 +8,8 @@ use super::plan::{self, Observed};
 use super::transaction::{self, Tell, Transaction};
 use super::workstation::Workstation;
 use super::{
-    Ending, check, diff, drops, failed, files, firewall, https, observe, preflight, refused,
-    traefik_program,
+    Ending, check, diff, drops, failed, files, firewall, grants, https, observe, preflight,
+    refused, token, traefik_program,
 };
 use crate::bundle::{Bundle, Diff, Failure, Message, Report, Step};
 use crate::layout;
@@ -113,6 +113,7 @@ pub(super) fn compare(
     report.opens = after.difference(&before).copied().collect();
     report.closes = before.difference(&after).copied().collect();
     report.drops = current.map_or_else(Vec::new, |current| drops::drops(current, wanted));
+    report.grants = grants::changes(current, wanted);
     let diffs = diff::diffs(current, wanted, observed);
     report.digest = diff::digest(&report.steps, &diffs)?;
     Ok(diffs)
@@ -159,6 +160,13 @@ impl Work<'_> {
         let mut is_staged = false;
         for step in steps {
             match step {
+                // Before the swap: whatever Traefik starts after that reads it.
+                Step::Create { file } | Step::Update { file }
+                    if file == layout::ROUTE_SERVER_TOKEN =>
+                {
+                    tell(&Message::Doing(step.clone()));
+                    token::keep()?;
+                }
                 Step::Create { .. } | Step::Update { .. } | Step::Remove { .. } => {
                     tell(&Message::Doing(step.clone()));
                     // All files of a generation are written at once, at the first one's turn.

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, fchown, symlink};
 use std::path::{Path, PathBuf};
 
 use tempfile::Builder;
@@ -13,14 +13,27 @@ use crate::bundle::Failure;
 
 /// Writes a file as a whole, or leaves what is there.
 pub(super) fn write(path: &Path, content: &[u8], mode: u32) -> Result<(), Failure> {
+    write_for_group(path, content, mode, None)
+}
+
+/// The same for a group, whose file it is before anybody finds it in its place.
+pub(super) fn write_for_group(
+    path: &Path,
+    content: &[u8],
+    mode: u32,
+    group: Option<u32>,
+) -> Result<(), Failure> {
     let parent = parent(path)?;
     let write = || -> io::Result<()> {
         let mut file = Builder::new()
             .prefix(".rediacc-")
-            .permissions(Permissions::from_mode(mode))
+            // Nobody else's before it is the group's, which may be a part of the mode.
+            .permissions(Permissions::from_mode(mode & 0o700))
             .tempfile_in(parent)?;
         file.write_all(content)?;
-        // The umask took its part of the mode when the file was made.
+        if group.is_some() {
+            fchown(file.as_file(), None, group)?;
+        }
         file.as_file()
             .set_permissions(Permissions::from_mode(mode))?;
         file.as_file().sync_all()?;

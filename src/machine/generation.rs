@@ -115,6 +115,12 @@ impl Generation {
         lines.any(|line| line.starts_with(b"certificatesResolvers:"))
     }
 
+    /// Whether its Traefik needs the token to get routes.
+    pub(super) fn uses_token(&self) -> bool {
+        let config = self.file(layout::TRAEFIK_YML).unwrap_or_default();
+        String::from_utf8_lossy(config).contains(layout::TOKEN_PLACEHOLDER)
+    }
+
     /// What its Traefik listens on; nothing where that is not known.
     pub(super) fn binds(&self) -> BTreeSet<Bind> {
         self.file(layout::BINDS)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::files;
 use super::generation::{Generation, Live};
 use super::plan::{self, INSTALLED, Observed, Place, UNITS};
-use super::systemd;
+use super::{systemd, token};
 use crate::bundle::Failure;
 use crate::layout;
 
@@ -28,6 +28,7 @@ pub(super) fn observe(live: Option<&Live>) -> Result<Observed<'_>, Failure> {
         places,
         enabled,
         units: systemd::states(UNITS)?,
+        token: token::look()?,
     })
 }
 

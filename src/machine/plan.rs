@@ -98,12 +98,68 @@ pub(super) struct Observed<'a> {
     pub(super) enabled: Vec<&'static str>,
     /// The states of `UNITS`.
     pub(super) units: [UnitState; 3],
+    /// What Traefik and the route server know each other by.
+    pub(super) token: TokenState,
+}
+
+/// The token between Traefik and the route server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TokenState {
+    /// What is in the file.
+    pub(super) stored: Stored,
+    /// Whether the Traefik that runs has the token that the file holds, or will hold.
+    pub(super) is_held: bool,
+}
+
+/// What is in the token's file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stored {
+    /// A token, for root and Traefik alone.
+    Good,
+    /// A token that nobody else can read, nor Traefik perhaps.
+    Misowned,
+    /// No token, or one that others may know.
+    Unusable,
+}
+
+/// The order in which the units start anew.
+///
+/// The route server comes first, so that a new Traefik finds all that is new. Only where it begins
+/// to ask for a token does Traefik come before it: the former route server answers whoever asks, and
+/// the new one would refuse the former Traefik. The way back needs no such care, as the former
+/// route server comes first there.
+pub(super) fn order(
+    former: Option<&Generation>,
+    next: &Generation,
+    units: &[UnitState; 3],
+) -> [&'static str; 3] {
+    let begins = next.uses_token() && former.is_some_and(|former| !former.uses_token());
+    let [socket, router, _] = units;
+    // Without the two, Traefik would have to wait for them.
+    if begins && socket.active && router.active {
+        return [
+            layout::PROXY_SERVICE,
+            layout::ROUTER_SOCKET,
+            layout::ROUTER_SERVICE,
+        ];
+    }
+    UNITS
+}
+
+impl Observed<'_> {
+    fn is_active(&self, unit: &str) -> bool {
+        UNITS
+            .iter()
+            .zip(&self.units)
+            .any(|(name, state)| *name == unit && state.active)
+    }
 }
 
 /// The steps from what was found to what is wanted, in order; none if nothing has to change.
 pub(super) fn plan(wanted: &Generation, observed: &Observed<'_>, next: u32) -> Vec<Step> {
     let mut steps = file_steps(wanted, observed.current);
     let has_new_files = !steps.is_empty();
+    steps.extend(token_step(wanted, observed.token));
     if has_new_files {
         steps.push(Step::Check {
             file: layout::TRAEFIK_YML.into(),
@@ -122,10 +178,10 @@ pub(super) fn plan(wanted: &Generation, observed: &Observed<'_>, next: u32) -> V
             steps.push(Step::Enable { unit: unit.into() });
         }
     }
-    for (unit, state) in UNITS.into_iter().zip(&observed.units) {
-        if !state.active {
+    for unit in order(observed.current, wanted, &observed.units) {
+        if !observed.is_active(unit) {
             steps.push(Step::Start { unit: unit.into() });
-        } else if has_new_input(unit, wanted, observed) {
+        } else if has_new_input(unit, wanted, observed) || has_new_token(unit, wanted, observed) {
             steps.push(Step::Restart { unit: unit.into() });
         }
     }
@@ -161,6 +217,34 @@ fn file_steps(wanted: &Generation, current: Option<&Generation>) -> Vec<Step> {
     steps
 }
 
+/// Writes the token's file where that is not as it should be.
+fn token_step(wanted: &Generation, token: TokenState) -> Option<Step> {
+    let file = layout::ROUTE_SERVER_TOKEN.to_owned();
+    match token.stored {
+        _ if !wanted.uses_token() => None,
+        Stored::Good => None,
+        Stored::Misowned => Some(Step::Update { file }),
+        Stored::Unusable => Some(Step::Create { file }),
+    }
+}
+
+/// Whether the token is not as a generation needs it.
+pub(super) fn is_token_off(generation: &Generation, token: TokenState) -> bool {
+    generation.uses_token() && (token.stored != Stored::Good || !token.is_held)
+}
+
+/// Whether a unit runs with another token than the file holds. The route server reads it at its
+/// start, and cannot be asked which one it has: it may have seen what was wrong with the file.
+fn has_new_token(unit: &str, wanted: &Generation, observed: &Observed<'_>) -> bool {
+    let TokenState { stored, is_held } = observed.token;
+    wanted.uses_token()
+        && match unit {
+            layout::ROUTER_SERVICE => stored == Stored::Unusable || !is_held,
+            layout::PROXY_SERVICE => !is_held,
+            _ => false,
+        }
+}
+
 fn has_new_input(unit: &str, wanted: &Generation, observed: &Observed<'_>) -> bool {
     inputs(unit).iter().any(|input| {
         let former = observed.current.and_then(|current| current.get(input));
@@ -183,6 +267,15 @@ mod tests {
 
     use super::*;
     use crate::bundle::Token;
+
+    const HELD: TokenState = TokenState {
+        stored: Stored::Good,
+        is_held: true,
+    };
+    const NONE: TokenState = TokenState {
+        stored: Stored::Unusable,
+        is_held: true,
+    };
 
     fn running() -> UnitState {
         UnitState {
@@ -225,6 +318,7 @@ mod tests {
                 .collect(),
             enabled: INSTALLED.to_vec(),
             units: [running(), running(), running()],
+            token: HELD,
         }
     }
 
@@ -259,6 +353,7 @@ mod tests {
                 .collect(),
             enabled: Vec::new(),
             units: Default::default(),
+            token: NONE,
         };
         check(
             &before(),
@@ -340,6 +435,97 @@ mod tests {
             let expected = [own, switch[0], switch[1], &restart, "probe Traefik"];
             check(&wanted, &in_place(&before()), &expected);
         }
+    }
+
+    const SENDS: &str = layout::TOKEN_PLACEHOLDER;
+
+    /// A generation whose Traefik needs the token.
+    fn with_token() -> Generation {
+        generation(&[(layout::TRAEFIK_YML, SENDS)], None, "/opt/traefik-1")
+    }
+
+    #[test]
+    fn whoever_runs_with_another_token_than_the_file_holds_starts_anew() {
+        let wanted = with_token();
+        let router = "restart rediacc-router.service";
+        let proxy = "restart rediacc-proxy.service";
+        let probe = "probe Traefik";
+        for (stored, is_held, expected) in [
+            (Stored::Good, true, &[][..]),
+            (Stored::Good, false, &[router, proxy, probe]),
+            (
+                Stored::Misowned,
+                true,
+                &["update /var/lib/rediacc/token", probe],
+            ),
+            // The one that Traefik has is stored again.
+            (
+                Stored::Unusable,
+                true,
+                &["create /var/lib/rediacc/token", router, probe],
+            ),
+            (
+                Stored::Unusable,
+                false,
+                &["create /var/lib/rediacc/token", router, proxy, probe],
+            ),
+        ] {
+            let mut observed = in_place(&wanted);
+            observed.token = TokenState { stored, is_held };
+            check(&wanted, &observed, expected);
+            assert_eq!(is_token_off(&wanted, observed.token), !expected.is_empty());
+        }
+        // A generation from before there was a token does without.
+        let mut observed = in_place(&wanted);
+        let former = before();
+        observed.current = Some(&former);
+        observed.token = NONE;
+        let steps = plan(&former, &observed, 8);
+        assert_eq!(steps, []);
+    }
+
+    #[test]
+    fn traefik_sends_the_token_before_the_route_server_asks_for_it() {
+        let standard = UNITS;
+        let traefik_first = [
+            layout::PROXY_SERVICE,
+            layout::ROUTER_SOCKET,
+            layout::ROUTER_SERVICE,
+        ];
+        let (without, with) = (before(), with_token());
+        let all = [running(), running(), running()];
+        let no_router = [running(), UnitState::default(), running()];
+        for (former, next, units, expected) in [
+            (None, &with, &all, standard),
+            (Some(&without), &with, &all, traefik_first),
+            (Some(&without), &with, &no_router, standard),
+            (Some(&with), &with, &all, standard),
+            (Some(&with), &without, &all, standard),
+            (Some(&without), &without, &all, standard),
+        ] {
+            assert_eq!(order(former, next, units), expected);
+        }
+        let wanted = generation(
+            &[(layout::TRAEFIK_YML, SENDS), (layout::ROUTER_ENV, "new")],
+            Some("secret"),
+            "/opt/traefik-1",
+        );
+        let mut observed = in_place(&without);
+        observed.token = NONE;
+        check(
+            &wanted,
+            &observed,
+            &[
+                "update router.env",
+                "update traefik.yml",
+                "create /var/lib/rediacc/token",
+                "check traefik.yml",
+                "switch to",
+                "restart rediacc-proxy.service",
+                "restart rediacc-router.service",
+                "probe Traefik",
+            ],
+        );
     }
 
     #[test]

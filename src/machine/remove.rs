@@ -135,17 +135,18 @@ fn own() -> Vec<PathBuf> {
     let marks = transaction::marks().map(Path::to_owned);
     let at_boot = INSTALLED.into_iter().map(|unit| plan::boot_link(unit).0);
     let standby = Path::new(layout::RUNTIME_UNIT_DIR).join(layout::STANDBY_SERVICE);
-    let folders = [
+    let kept = [
         layout::CURRENT,
         layout::GENERATIONS,
         layout::ROUTER_STATE_DIR,
+        layout::ROUTE_SERVER_TOKEN,
     ];
     marks
         .into_iter()
         .chain(at_boot)
         .chain([standby])
         .chain(plan::links().into_keys())
-        .chain(folders.map(PathBuf::from))
+        .chain(kept.map(PathBuf::from))
         .collect()
 }
 

@@ -6,7 +6,7 @@ use super::generation::{self, Generation, Live};
 use super::manifest::Manifest;
 use super::traefik_program::is_program;
 use super::transaction::{self, Tell, Transaction};
-use super::{apply, check, disk, observe, plan, preflight, refused};
+use super::{apply, check, disk, observe, plan, preflight, refused, token};
 use crate::bundle::{Failure, Message, Report, Step};
 use crate::layout;
 
@@ -74,6 +74,11 @@ pub(super) fn roll_back(options: &Options, tell: Tell<'_>) -> Result<Report, Fai
                 tell(&Message::Doing(step.clone()));
                 apply::link(path)?;
             }
+            // Of the files, the token's alone may have to be written.
+            Step::Create { .. } | Step::Update { .. } => {
+                tell(&Message::Doing(step.clone()));
+                token::keep()?;
+            }
             Step::Restart { unit } => restart.push(unit.clone()),
             // The transaction's part.
             _ => {}
@@ -89,20 +94,26 @@ pub(super) fn roll_back(options: &Options, tell: Tell<'_>) -> Result<Report, Fai
     Ok(report)
 }
 
-/// The steps of a plan that are a rollback's: the files are there already, so that none is
-/// written; the swap and the probe are due even where the two generations are the same in all parts.
+/// The steps of a plan that are a rollback's: the generation's files are there already, so that none
+/// of them is written; the swap and the probe are due even where the two generations are the same in all parts.
 fn steps(planned: Vec<Step>, to: u32) -> Vec<Step> {
-    let (links, rest): (Vec<Step>, Vec<Step>) = planned
+    let (first, rest): (Vec<Step>, Vec<Step>) = planned
         .into_iter()
-        .filter(|step| {
+        .filter(|step| match step {
+            Step::Create { file } | Step::Update { file } => file == layout::ROUTE_SERVER_TOKEN,
+            Step::Link { .. } | Step::Enable { .. } | Step::Start { .. } | Step::Restart { .. } => {
+                true
+            }
+            _ => false,
+        })
+        .partition(|step| {
             matches!(
                 step,
-                Step::Link { .. } | Step::Enable { .. } | Step::Start { .. } | Step::Restart { .. }
+                Step::Link { .. } | Step::Create { .. } | Step::Update { .. }
             )
-        })
-        .partition(|step| matches!(step, Step::Link { .. }));
+        });
     let switch = Step::Switch { generation: to };
-    links
+    first
         .into_iter()
         .chain([switch])
         .chain(rest)
@@ -193,6 +204,10 @@ mod tests {
         let link = Step::Link { path: "/l".into() };
         let start = Step::Start { unit: unit("s") };
         let switch = Step::Switch { generation: 3 };
+        let restart = Step::Restart { unit: unit("s") };
+        let token = Step::Create {
+            file: layout::ROUTE_SERVER_TOKEN.to_owned(),
+        };
         for (planned, expected) in [
             (
                 vec![
@@ -204,6 +219,15 @@ mod tests {
                     Step::Probe,
                 ],
                 vec![link, switch.clone(), start, Step::Probe],
+            ),
+            (
+                vec![
+                    Step::Create { file: file() },
+                    token.clone(),
+                    restart.clone(),
+                    Step::Probe,
+                ],
+                vec![token, switch.clone(), restart, Step::Probe],
             ),
             (Vec::new(), vec![switch, Step::Probe]),
         ] {

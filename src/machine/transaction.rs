@@ -17,10 +17,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::generation::Generation;
 use super::lock::{Lock, Purpose};
 use super::plan::{self, INSTALLED, UNITS};
 use super::systemd::{self, UnitState};
-use super::{failed, files, generation, handover, observe, probe, programs};
+use super::{failed, files, generation, handover, observe, probe, programs, token};
 use crate::bundle::{Failure, FailureKind, Message, Step, Unfinished};
 use crate::layout;
 
@@ -223,6 +224,7 @@ impl Begun {
 
     fn start_anew(&self, tell: Tell<'_>) -> Result<(), Failure> {
         bring_up(
+            self.transaction.from,
             |unit, state| self.transaction.restart.get(unit) == Some(&state.invocation),
             AtFailure::Stop,
             tell,
@@ -270,6 +272,7 @@ impl Begun {
                     files::rename(Path::new(FORMER), Path::new(layout::CURRENT))?;
                 }
                 bring_up(
+                    Some(self.transaction.to),
                     |unit, state| {
                         let before = self.transaction.restart.get(unit);
                         before.is_some_and(|before| *before != state.invocation)
@@ -320,6 +323,7 @@ enum AtFailure {
 /// Has systemd read the live generation's units, starts those that do not run and those that
 /// `is_due` names, and waits until everything answers.
 fn bring_up(
+    former: Option<u32>,
     is_due: impl Fn(&str, &UnitState) -> bool,
     at_failure: AtFailure,
     tell: Tell<'_>,
@@ -327,6 +331,7 @@ fn bring_up(
     systemd::systemctl(&["daemon-reload"])?;
     let users = Path::new(layout::SYSUSERS_DIR).join("rediacc.conf");
     systemd::make_users(&users)?;
+    token::give_to_proxy()?;
     for unit in INSTALLED {
         if !observe::is_enabled(unit)? {
             let (link, target) = plan::boot_link(unit);
@@ -339,7 +344,17 @@ fn bring_up(
     }
     let states = systemd::states(UNITS)?;
     let mut came_up = Ok(());
-    for (unit, state) in UNITS.into_iter().zip(&states) {
+    let former = former.map(generation::folder);
+    let former = former.and_then(|folder| Generation::read(&folder).ok());
+    let order = match generation::live()? {
+        Some(live) => plan::order(former.as_ref(), &live.generation, &states),
+        None => UNITS,
+    };
+    for unit in order {
+        let Some(state) = UNITS.iter().position(|name| *name == unit) else {
+            continue;
+        };
+        let state = &states[state];
         let unit = unit.to_owned();
         let started = if is_due(&unit, state) && state.active {
             tell(&Message::Doing(Step::Restart { unit: unit.clone() }));
@@ -374,7 +389,7 @@ fn restart(unit: &str) -> Result<(), Failure> {
 /// Starts units of the live generation anew, without a swap: their files had been replaced.
 pub(super) fn start_again(units: &[String], tell: Tell<'_>) -> Result<(), Failure> {
     let is_due = |unit: &str, _: &UnitState| units.iter().any(|name| name == unit);
-    bring_up(is_due, AtFailure::Stop, tell)
+    bring_up(None, is_due, AtFailure::Stop, tell)
 }
 
 /// Makes the machine what it was before its first push: nothing of ours runs or starts at boot.
@@ -394,7 +409,9 @@ pub(super) fn clear() -> Result<(), Failure> {
             files::delete(&path)?;
         }
     }
-    files::delete(Path::new(layout::CURRENT))?;
+    for path in [layout::CURRENT, layout::ROUTE_SERVER_TOKEN] {
+        files::delete(Path::new(path))?;
+    }
     systemd::systemctl(&["daemon-reload"])
 }
 

@@ -48,7 +48,7 @@ pub struct Call<'a> {
 #[derive(Debug)]
 pub enum Called {
     /// What was done or, of a dry run, would be done.
-    Done(Report),
+    Done(Box<Report>),
     /// How it is doing.
     Status(Box<Status>),
     /// Nothing of a push is on it: all places were looked at.
@@ -113,7 +113,7 @@ impl Call<'_> {
 
 fn called(ended: Ended) -> Result<Called, PushError> {
     match ended {
-        Ended::Answer(Answer::Done(report), _) => Ok(Called::Done(report)),
+        Ended::Answer(Answer::Done(report), _) => Ok(Called::Done(Box::new(report))),
         Ended::Answer(Answer::Status(status), _) => Ok(Called::Status(status)),
         Ended::Answer(Answer::Failed(failure), _) => Err(PushError::Machine(failure)),
         Ended::NotRun(found) => Ok(remains(&found).map_or(Called::Nothing, Called::NoRenet)),

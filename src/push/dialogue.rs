@@ -200,7 +200,7 @@ mod tests {
         fn sent(&mut self, _: u64) {}
     }
 
-    const HELLO: &str = r#"{"hello":{"protocol":1,"version":"0.1.0"}}"#;
+    const HELLO: &str = r#"{"hello":{"protocol":2,"version":"0.1.0"}}"#;
     const DONE: &str = r#"{"done":{"generation":1,"steps":[],"opens":[],"closes":[],"drift":[],"diffs":[],"kept":[],"warnings":[],"digest":""}}"#;
     const LOCKED: &str =
         r#"{"failed":{"kind":"locked","message":"locked","hint":null,"journal":[]}}"#;
@@ -239,7 +239,7 @@ mod tests {
         check(&[], 69, "", "Command(");
         check(&["machine mips"], 69, "", "UnknownArchitecture(");
 
-        let newer = r#"{"hello":{"protocol":2,"version":"1.0.0"}}"#;
+        let newer = r#"{"hello":{"protocol":3,"version":"1.0.0"}}"#;
         check(&[newer, LOCKED], 6, "", "OtherProtocol(Some(");
         let usage = "error: unexpected argument '--protocol' found";
         check(&[], 2, usage, "OtherProtocol(None");
@@ -256,7 +256,7 @@ mod tests {
         for (lines, expected) in [
             (&[HELLO][..], r#"{"cf_dns_token":"s3cret"}"#),
             (&["$ ", "fish: unknown command", DONE], ""),
-            (&[r#"{"hello":{"protocol":2,"version":"1"}}"#], ""),
+            (&[r#"{"hello":{"protocol":3,"version":"1"}}"#], ""),
         ] {
             let mut observer = Deaf;
             let (mut dialogue, mut input) =

@@ -24,6 +24,11 @@ pub fn binds(infra: &Infra) -> BTreeSet<Bind> {
         .collect()
 }
 
+/// Whether a machine has an entry point for something.
+pub fn has_entrypoint(infra: &Infra, listener: Listener) -> bool {
+    listeners(infra).contains(&listener)
+}
+
 /// Whether an entry point is one that nobody listed: a machine can do without it.
 pub fn is_preconfigured(infra: &Infra, listener: Listener) -> bool {
     match listener {

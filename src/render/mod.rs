@@ -4,7 +4,7 @@
 mod binds;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
@@ -18,7 +18,7 @@ use crate::layout;
 use crate::traefik::entrypoint::{Entrypoint, Listener};
 use crate::traefik::resolver::Challenge;
 
-pub use binds::{binds, is_preconfigured};
+pub use binds::{binds, has_entrypoint, is_preconfigured};
 
 /// The templates, by the names of the files that they become.
 const TEMPLATES: [(&str, &str); 7] = [
@@ -132,6 +132,11 @@ struct Values<'a> {
     dynamic_dir: &'static str,
     acme_storage: &'static str,
     router_state_dir: &'static str,
+    token_file: &'static str,
+    token_placeholder: &'static str,
+    owners: String,
+    quotas: String,
+    public_addresses: Option<String>,
     socket_dir: &'static str,
 }
 
@@ -172,9 +177,22 @@ impl<'a> Values<'a> {
             dynamic_dir: layout::DYNAMIC_DIR,
             acme_storage: layout::ACME_STORAGE,
             router_state_dir: layout::ROUTER_STATE_DIR,
+            token_file: layout::ROUTE_SERVER_TOKEN,
+            token_placeholder: layout::TOKEN_PLACEHOLDER,
+            owners: infra.owners.to_string(),
+            quotas: infra.quotas.to_string(),
+            public_addresses: public_addresses(infra),
             socket_dir: layout::SOCKET_DIR,
         })
     }
+}
+
+/// The addresses at which visitors find the machine, where they were declared.
+fn public_addresses(infra: &Infra) -> Option<String> {
+    let v4 = infra.public_ipv4.map(IpAddr::from);
+    let v6 = infra.public_ipv6.map(IpAddr::from);
+    let addresses: Vec<String> = v4.into_iter().chain(v6).map(|it| it.to_string()).collect();
+    (!addresses.is_empty()).then(|| addresses.join(","))
 }
 
 /// How certificates are obtained, as the templates see it.

@@ -30,7 +30,15 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
     (
         "machine",
         &[
-            "bundle", "context", "layout", "loopback", "marks", "render", "stdout", "traefik",
+            "bundle",
+            "context",
+            "layout",
+            "loopback",
+            "marks",
+            "ownership",
+            "render",
+            "stdout",
+            "traefik",
         ],
     ),
     (
@@ -64,6 +72,7 @@ const PURE: [&str; 19] = [
     "src/render",
     "src/machine/diff.rs",
     "src/machine/drops.rs",
+    "src/machine/grants.rs",
     "src/release/architecture.rs",
     "src/release/site.rs",
     "src/machine/plan.rs",

@@ -101,8 +101,145 @@ fn an_option_that_is_not_given_keeps_its_value() {
         "default_ports": false,
         "auto_routes": false,
         "traefik_version": "3.7.15",
+        "owners": {},
+        "quotas": {},
     }});
     assert_eq!(shown.done().json(), expected);
+}
+
+#[test]
+fn grants_are_kept_by_repository_and_shown() {
+    let rdc = Rdc::with_machine();
+    let stored = || {
+        let shown = rdc.run(&["context", "show-infra", "server-1", "--json"]);
+        let infra = shown.done().json()["infra"].take();
+        (infra["owners"].clone(), infra["quotas"].clone())
+    };
+    let grants = "2816=Shop.example.com,*.example.org, tcp-25,10.0.0.5/24";
+    let answer = set(
+        &rdc,
+        &[
+            "--base-domain",
+            "example.net",
+            "--tcp-ports",
+            "25",
+            "--owner",
+            grants,
+            "--owner",
+            "2880=shop.example.com,web-2880.example.net",
+            "--owner",
+            "host=*",
+            "--quota",
+            "2816=3",
+        ],
+    )
+    .done();
+    let owners = "owner           2816=shop.example.com, *.example.org, tcp-25, 10.0.0.0/24\n\
+                  owner           2880=shop.example.com, web-2880.example.net\n\
+                  owner           host=*\n\
+                  quota           2816=3\n\
+                  shared by path  shop.example.com: 2816, 2880\n";
+    assert!(answer.stdout.ends_with(owners), "{}", answer.stdout);
+    let shown = rdc.run(&["context", "show-infra", "server-1"]).done();
+    assert_eq!(shown.stdout, answer.stdout);
+    assert!(!answer.stderr.contains("warning"), "{}", answer.stderr);
+    let file = "\n[machines.server-1.infra.owners]\n\
+                2816 = [\"shop.example.com\", \"*.example.org\", \"tcp-25\", \"10.0.0.0/24\"]\n";
+    assert!(rdc.text().contains(file), "{}", rdc.text());
+
+    // One repository's list is replaced, another one's cleared, the third is left alone.
+    set(&rdc, &["--owner", "2816=a.example", "--owner", "2880="]).done();
+    set(&rdc, &["--quota", "2816=", "--quota", "host=1000"]).done();
+    assert_eq!(
+        stored(),
+        (
+            json!({"2816": ["a.example"], "host": ["*"]}),
+            json!({"host": 1000})
+        )
+    );
+    set(&rdc, &["--unset", "owners", "--owner", "2944=b.example"]).done();
+    assert_eq!(stored().0, json!({"2944": ["b.example"]}));
+    set(&rdc, &["--unset", "owners,quotas"]).done();
+    assert_eq!(stored(), (json!({}), json!({})));
+    assert!(!rdc.text().contains("owners"), "{}", rdc.text());
+}
+
+#[test]
+fn a_granted_port_that_is_not_open_is_told_with_what_opens_it() {
+    let rdc = Rdc::with_machine();
+    set(&rdc, &["--tcp-ports", "25"]).done();
+    let grants = "2816=tcp-25,tcp-2525,udp-5353,tcp-5432";
+    let answer = set(&rdc, &["--owner", grants]).done();
+    for said in [
+        "tcp-2525 belongs to 2816, and is not open: run `rdc context set-infra server-1 --tcp-ports 25,2525`",
+        "udp-5353 belongs to 2816, and is not open: run `rdc context set-infra server-1 --udp-ports 5353`",
+    ] {
+        assert!(answer.stderr.contains(said), "{}", answer.stderr);
+    }
+    // Listed, and preconfigured.
+    for open in ["tcp-25 ", "tcp-5432 "] {
+        assert!(!answer.stderr.contains(open), "{}", answer.stderr);
+    }
+}
+
+#[test]
+fn grants_that_cannot_stand_are_refused_and_nothing_is_written() {
+    let rdc = Rdc::with_machine();
+    let owner = ["--base-domain", "example.com", "--owner", "2816=tcp-25,*"];
+    set(&rdc, &owner).done();
+    let before = rdc.text();
+    for (options, said) in [
+        (
+            &["--owner", "2880=*"] as &[&str],
+            "--owner: `*` is granted to 2816 and to 2880",
+        ),
+        (
+            &["--owner", "host=tcp-25"],
+            "`tcp-25` is granted to 2816 and to host",
+        ),
+        (
+            &["--owner", "2880=*.a.example", "--owner", "host=*.a.example"],
+            "`*.a.example` is granted to 2880 and to host",
+        ),
+        (&["--owner", "2880=*.example.com"], "automatic names"),
+        (
+            &["--owner", "2880=web-2816.example.com"],
+            "an automatic name of 2816",
+        ),
+        // What was fine below one domain is not below another.
+        (
+            &[
+                "--owner",
+                "2880=*.example.org",
+                "--base-domain",
+                "example.org",
+            ],
+            "`*.example.org` cannot be granted",
+        ),
+        (&["--owner", "2817=a.example"], "`2817` is not a repository"),
+        (&["--owner", "a.example"], "names no repository"),
+        (&["--owner", ""], "names no repository"),
+        (&["--owner", "2880=tcp-443"], "port 443 is taken"),
+        (
+            &["--owner", "2880=a", "--owner", "2880=b"],
+            "--owner: 2880 is given twice",
+        ),
+        (&["--quota", "2816=0"], "--quota: 0 is no factor"),
+        (&["--quota", "2816=1001"], "1001 is no factor"),
+        (&["--quota", "2816"], "names no repository"),
+        (
+            &["--quota", "2816=2", "--quota", "2816=3"],
+            "--quota: 2816 is given twice",
+        ),
+    ] {
+        let answer = set(&rdc, options).code(2);
+        assert!(
+            answer.stderr.contains(said),
+            "{options:?}: {}",
+            answer.stderr
+        );
+        assert_eq!(rdc.text(), before, "{options:?}");
+    }
 }
 
 #[test]

@@ -30,6 +30,7 @@ mod route_server_faults;
 mod route_server_ports;
 mod route_server_process;
 mod route_server_questions;
+mod route_token;
 mod secret_search;
 mod secrets;
 mod simulated_daemon;

@@ -157,9 +157,9 @@ fn secrets_that_do_not_arrive_whole_change_nothing_and_are_not_quoted() {
         r#"{"cf_dns_token": "s3cret""#,
         r#"{"files": {}, "s3cret": 1}"#,
     ] {
-        let answer = renet(&["infra", "--protocol", "1", "remove"], input).code(6);
+        let answer = renet(&["infra", "--protocol", "2", "remove"], input).code(6);
         let (hello, failed) = answer.stdout.split_once('\n').expect("two messages");
-        assert!(hello.contains("\"protocol\":1"), "{hello}");
+        assert!(hello.contains("\"protocol\":2"), "{hello}");
         assert!(failed.contains("refused"), "{failed}");
         assert!(failed.contains("nothing was changed"), "{failed}");
         assert!(!answer.all().contains("s3cret"), "{}", answer.all());
@@ -168,10 +168,10 @@ fn secrets_that_do_not_arrive_whole_change_nothing_and_are_not_quoted() {
 
 #[test]
 fn an_rdc_of_another_protocol_is_told_which_one_is_spoken() {
-    for (protocol, hint) in [("0", "use that one"), ("2", "push-infra")] {
+    for (protocol, hint) in [("1", "use that one"), ("3", "push-infra")] {
         let answer = renet(&["infra", "--protocol", protocol, "status"], "").code(6);
         let (hello, failed) = answer.stdout.split_once('\n').expect("two messages");
-        assert!(hello.contains("\"protocol\":1"), "{hello}");
+        assert!(hello.contains("\"protocol\":2"), "{hello}");
         let message = format!("speaks protocol {protocol}, and the `renet` on the machine");
         assert!(failed.contains(&message), "{failed}");
         assert!(failed.contains(hint), "{failed}");
@@ -232,7 +232,7 @@ fn a_renet_of_another_protocol_gets_no_secret_and_both_are_named() {
     let bench = bench();
     let traefik = traefik(&bench);
     let traefik = [traefik[0].as_str(), &traefik[1]];
-    for (protocol, hint) in [("0", "push-infra"), ("2", "a newer `rdc` was here")] {
+    for (protocol, hint) in [("1", "push-infra"), ("3", "a newer `rdc` was here")] {
         let answer = bench.push_with(&traefik, &[("PROTOCOL", protocol)]).code(6);
         let message = format!("speaks protocol {protocol}, and this `rdc`");
         assert!(answer.stderr.contains(&message), "{}", answer.stderr);

@@ -163,6 +163,7 @@ fn by_prompt(workstation: &Workstation, machine: &TestMachine) {
         "e-mail",
         "TCP ports",
         "UDP ports",
+        "belongs to which repository",
     ] {
         answers.push_str(&format!("{question}\t\n"));
     }

@@ -206,10 +206,13 @@ fn nobody_pushes_who_has_left_while_waiting(world: &World) {
 
 /// Traefik is started by its unit itself there, and shares its entry points with no other one.
 fn a_generation_of_an_older_version_can_be_left_again(world: &World) {
-    let unit = "/etc/rediacc/generations/1/rediacc-proxy.service";
+    let unit = "rediacc-proxy.service";
     let own = "/etc/rediacc/current/traefik --configFile=/etc/rediacc/current/traefik.yml";
     world.shell(&format!(
-        "sed -i -e 's|^ExecStart=.*|ExecStart={own}|' -e '/^RuntimeDirectory=/d' {unit}"
+        "cd /etc/rediacc/generations/1; \
+         sed -i -e 's|^ExecStart=.*|ExecStart={own}|' -e '/^RuntimeDirectory=/d' {unit}; \
+         sed -i /REDIACC_TOKEN_FILE/d router.env; \
+         sed -i -e /headers:/d -e /Authorization:/d traefik.yml"
     ));
     world.push(&["m", "--yes"]).done();
     let to = |number: &str| {
@@ -315,7 +318,7 @@ fn a_question_that_is_broken_off_leaves_the_terminal_as_it_was() {
             "sh -c 'trap : INT; XDG_CONFIG_HOME={config} NO_COLOR=1 {program} context {words}; echo code $?; stty -a'"
         ));
         if question.starts_with("Cloudflare") {
-            for line in ["IPv4", "IPv6", "domain", "e-mail", "TCP", "UDP"] {
+            for line in ["IPv4", "IPv6", "domain", "e-mail", "TCP", "UDP", "belongs"] {
                 terminal.shows(line);
                 terminal.types("\r");
             }

@@ -62,8 +62,12 @@ enum Way {
 
 /// The drop-in of the ways that are not ours, and the sockets' names.
 const DROP_IN: &str = "/etc/systemd/system/rediacc-proxy.service.d/way.conf";
-const PLAIN: &str = "[Service]\nExecStart=\nExecStart=/etc/rediacc/current/traefik \
-                     --configFile=/etc/rediacc/current/traefik.yml\n";
+const PLAIN: &str = "[Service]\nExecStart=\n\
+                     ExecStartPre=/bin/sh -c 'sed s/@route-server-token@/$$(cat \
+                     /var/lib/rediacc/token)/ /etc/rediacc/current/traefik.yml \
+                     >/run/rediacc-proxy/traefik.yml'\n\
+                     ExecStart=/etc/rediacc/current/traefik \
+                     --configFile=/run/rediacc-proxy/traefik.yml\n";
 
 impl Way {
     fn name(self) -> &'static str {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::load::{Load, Outcome};
 use crate::rdc::Rdc;
+use crate::route_token;
 use crate::test_machine::TestMachine;
 
 /// How long anything may take that has no event to wait for. Nothing is judged by it: what takes
@@ -13,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const HOST: &str = "app-2816.example.test";
 pub(crate) const PROXY: &str = "rediacc-proxy.service";
 const STANDBY: &str = "rediacc-proxy-standby.service";
-const ROUTER: &str = "rediacc-router.service";
+pub(crate) const ROUTER: &str = "rediacc-router.service";
 
 #[test]
 fn no_request_fails_while_a_push_restarts_traefik_or_the_route_server() {
@@ -73,9 +74,7 @@ fn a_traefik_that_does_not_come_up_leaves_the_other_alone(site: &Site) {
 }
 
 fn no_poll_fails_while_the_route_server_restarts(site: &Site) {
-    let load = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/load");
-    let polls = [load, "poll", "127.0.0.1", "7111", "4", "app-2816"];
-    let polls = Load::start(site.machine.exec_command(&polls));
+    let polls = route_token::polls(&site.machine, "app-2816");
     for _ in 0..10 {
         site.machine.run(&["systemctl", "restart", ROUTER]);
     }
@@ -87,7 +86,7 @@ const WORKERS_THAT_KEEP: u64 = 8;
 
 /// A machine that was pushed to, with a page and an echo.
 pub(crate) struct Site {
-    rdc: Rdc,
+    pub(crate) rdc: Rdc,
     pub(crate) machine: TestMachine,
 }
 
@@ -149,7 +148,7 @@ impl Site {
         self.run_container("db", "127.0.11.3", &labels, &echo);
     }
 
-    fn run_container(&self, name: &str, address: &str, labels: &[&str], words: &[&str]) {
+    pub(crate) fn run_container(&self, name: &str, address: &str, labels: &[&str], words: &[&str]) {
         let mut labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
         labels.push("rediacc.network_id=2816".to_owned());
         labels.push(format!("rediacc.service_name={name}"));
@@ -201,7 +200,7 @@ impl Site {
             .done();
     }
 
-    fn push(&self) -> String {
+    pub(crate) fn push(&self) -> String {
         self.rdc
             .run(&["context", "push-infra", "server-1"])
             .done()
@@ -228,7 +227,7 @@ impl Site {
 }
 
 #[track_caller]
-fn none_failed(loads: [Load; 3]) -> [Outcome; 3] {
+pub(crate) fn none_failed(loads: [Load; 3]) -> [Outcome; 3] {
     let outcomes = loads.map(Load::end);
     for outcome in &outcomes {
         assert_eq!(outcome.failed, 0, "{outcomes:?}");
@@ -237,12 +236,12 @@ fn none_failed(loads: [Load; 3]) -> [Outcome; 3] {
     outcomes
 }
 
-fn main_pid(machine: &TestMachine, unit: &str) -> String {
+pub(crate) fn main_pid(machine: &TestMachine, unit: &str) -> String {
     let pid = machine.run(&["systemctl", "show", "--property=MainPID", "--value", unit]);
     pid.trim().to_owned()
 }
 
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < PATIENCE, "{what} did not come");

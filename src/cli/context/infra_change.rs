@@ -7,8 +7,10 @@ use clap::ValueEnum;
 use crate::cli::failure::{Exit, Failure};
 use crate::context::Infra;
 use crate::context::value::{
-    AcmeCaServer, BaseDomain, CertEmail, InvalidValue, PortList, TokenSource, TraefikVersion,
+    AcmeCaServer, BaseDomain, CertEmail, InvalidValue, PortList, RepositoryQuota, TokenSource,
+    TraefikVersion,
 };
+use crate::ownership::RepositoryGrants;
 
 /// A field of the infra, by the name of its option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -26,6 +28,10 @@ pub(crate) enum Field {
     DefaultPorts,
     AutoRoutes,
     TraefikVersion,
+    #[value(alias = "owner")]
+    Owners,
+    #[value(alias = "quota")]
+    Quotas,
 }
 
 /// What a call changes, checked.
@@ -43,11 +49,13 @@ pub(crate) struct Change {
     pub(crate) default_ports: Option<bool>,
     pub(crate) auto_routes: Option<bool>,
     pub(crate) traefik_version: Option<TraefikVersion>,
+    pub(crate) owners: Vec<RepositoryGrants>,
+    pub(crate) quotas: Vec<RepositoryQuota>,
     pub(crate) unset: Vec<Field>,
 }
 
 impl Change {
-    /// Whether a field is given a value.
+    /// Whether a field is given a value, which unsetting it would contradict.
     pub(crate) fn sets(&self, field: Field) -> bool {
         match field {
             Field::PublicIpv4 => self.public_ipv4.is_some(),
@@ -63,11 +71,14 @@ impl Change {
             Field::DefaultPorts => self.default_ports.is_some(),
             Field::AutoRoutes => self.auto_routes.is_some(),
             Field::TraefikVersion => self.traefik_version.is_some(),
+            // Each option is about one repository: all can go, and some come anew.
+            Field::Owners | Field::Quotas => false,
         }
     }
 
-    /// Changes an infra: first what is unset, then what is given.
-    pub(crate) fn apply(self, infra: &mut Infra) {
+    /// Changes an infra: first what is unset, then what is given. Fails where values do not go
+    /// together.
+    pub(crate) fn apply(self, infra: &mut Infra) -> Result<(), Failure> {
         let default = Infra::default();
         for field in &self.unset {
             match field {
@@ -86,9 +97,13 @@ impl Change {
                 Field::TraefikVersion => {
                     infra.traefik_version.clone_from(&default.traefik_version);
                 }
+                Field::Owners => infra.owners.clone_from(&default.owners),
+                Field::Quotas => infra.quotas.clone_from(&default.quotas),
             }
         }
         let old = std::mem::take(infra);
+        let mut problems = Problems::default();
+        let owners = problems.keep(Field::Owners, old.owners.with(self.owners));
         *infra = Infra {
             public_ipv4: self.public_ipv4.or(old.public_ipv4),
             public_ipv6: self.public_ipv6.or(old.public_ipv6),
@@ -103,7 +118,11 @@ impl Change {
             default_ports: self.default_ports.unwrap_or(old.default_ports),
             auto_routes: self.auto_routes.unwrap_or(old.auto_routes),
             traefik_version: self.traefik_version.or(old.traefik_version),
+            owners: owners.unwrap_or_default(),
+            quotas: old.quotas.with(self.quotas),
         };
+        problems.keep(Field::Owners, infra.check());
+        problems.into_result()
     }
 }
 
@@ -143,7 +162,7 @@ impl Problems {
     /// Notes a problem.
     pub(crate) fn add(&mut self, field: Field, problem: &str, valid: &str) {
         self.0.push(Problem {
-            text: format!("--{}: {problem}", field.name()),
+            text: format!("--{}: {problem}", field.option()),
             valid: valid.to_owned(),
         });
     }
@@ -167,7 +186,17 @@ impl Problems {
 }
 
 impl Field {
-    /// The name of the field's option, without its dashes.
+    /// The option that gives it, without its dashes.
+    fn option(self) -> String {
+        match self {
+            // Each is about one of them.
+            Self::Owners => "owner".to_owned(),
+            Self::Quotas => "quota".to_owned(),
+            _ => self.name(),
+        }
+    }
+
+    /// What `--unset` calls it.
     pub(crate) fn name(self) -> String {
         self.to_possible_value()
             .map_or(String::new(), |value| value.get_name().to_owned())

@@ -1,5 +1,6 @@
 //! The options of `set-infra`, as given and unchecked, and their check as a whole.
 
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
@@ -12,8 +13,10 @@ use crate::cli::session::Session;
 use crate::context::place::Place;
 use crate::context::token;
 use crate::context::value::{
-    AcmeCaServer, FoundToken, InvalidValue, TokenSource, find_token, host_ipv4, host_ipv6,
+    AcmeCaServer, FoundToken, InvalidValue, RepositoryQuota, TokenSource, find_token, host_ipv4,
+    host_ipv6,
 };
+use crate::ownership::{Repository, RepositoryGrants};
 
 use super::infra_change::{Change, Field, Problems};
 
@@ -67,7 +70,17 @@ pub(crate) struct Given {
     /// The Traefik that the machine shall run
     #[arg(long, value_name = "VERSION", allow_hyphen_values = true)]
     pub(crate) traefik_version: Option<String>,
-    /// Go back to the default of a field, which is named as its option
+    /// What belongs to a repository, as 2816=shop.example.com,*.example.org,tcp-25,10.0.0.0/24;
+    /// repeatable. It replaces that repository's list, 2816= clears it, 2816=* is everything that
+    /// nobody owns, and `host` stands for the daemons outside the socket folder
+    #[arg(long = "owner", value_name = "ID=LIST", allow_hyphen_values = true)]
+    pub(crate) owners: Vec<String>,
+    /// How many times the usual a repository may cost others, as 2816=3; repeatable. 2816= goes
+    /// back to the usual
+    #[arg(long = "quota", value_name = "ID=FACTOR", allow_hyphen_values = true)]
+    pub(crate) quotas: Vec<String>,
+    /// Go back to the default of a field, which is named as its option; owners and quotas clear
+    /// those of all repositories
     #[arg(long, value_name = "FIELD", value_delimiter = ',')]
     pub(crate) unset: Vec<Field>,
 }
@@ -98,6 +111,8 @@ impl Given {
             default_ports,
             auto_routes,
             traefik_version,
+            owners,
+            quotas,
             unset,
         } = self;
         let texts = [
@@ -118,6 +133,8 @@ impl Given {
             && !acme_staging
             && default_ports.is_none()
             && auto_routes.is_none()
+            && owners.is_empty()
+            && quotas.is_empty()
             && unset.is_empty()
     }
 
@@ -159,6 +176,14 @@ impl Given {
                 &self.traefik_version,
                 str::parse,
             ),
+            owners: lists(&mut problems, Field::Owners, &self.owners, |text| {
+                let list: RepositoryGrants = text.parse()?;
+                Ok((list.repository, list))
+            }),
+            quotas: lists(&mut problems, Field::Quotas, &self.quotas, |text| {
+                let quota: RepositoryQuota = text.parse()?;
+                Ok((quota.repository, quota))
+            }),
             unset: self.unset.clone(),
         };
         for field in &self.unset {
@@ -168,6 +193,34 @@ impl Given {
         }
         problems.into_result().map(|()| change)
     }
+}
+
+/// What was given for each of some repositories. Of two lists for one of them, neither is the one
+/// that replaces what is stored.
+fn lists<T>(
+    problems: &mut Problems,
+    field: Field,
+    given: &[String],
+    parse: impl Fn(&str) -> Result<(Repository, T), InvalidValue>,
+) -> Vec<T> {
+    let mut repositories = BTreeSet::new();
+    let mut parsed = Vec::new();
+    for text in given {
+        let Some((repository, one)) = problems.keep(field, parse(text)) else {
+            continue;
+        };
+        if repositories.insert(repository) {
+            parsed.push(one);
+        } else {
+            let problem = format!("{repository} is given twice");
+            problems.add(
+                field,
+                &problem,
+                "all of a repository at once, as ID=ONE,OTHER",
+            );
+        }
+    }
+    parsed
 }
 
 fn secret(text: &str) -> Result<SecretString, std::convert::Infallible> {

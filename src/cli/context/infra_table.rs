@@ -3,7 +3,7 @@
 use crate::cli::output::{Output, Paint};
 use crate::cli::table::fields;
 use crate::context::Infra;
-use crate::context::value::MachineName;
+use crate::context::value::{MachineName, PortList};
 
 /// What is declared of one machine, one line a field; what is not declared has none.
 pub(crate) fn infra_table(output: &Output, machine: &MachineName, infra: &Infra) -> String {
@@ -21,10 +21,10 @@ pub(crate) fn infra_table(output: &Output, machine: &MachineName, infra: &Infra)
         default_ports,
         auto_routes,
         traefik_version,
+        owners,
+        quotas,
     } = infra;
-    let ports = |ports: &crate::context::value::PortList| {
-        (!ports.is_empty()).then(|| ports.to_string().replace(',', ", "))
-    };
+    let ports = |ports: &PortList| (!ports.is_empty()).then(|| spaced(&ports.to_string()));
     let rows = [
         ("public-ipv4", text(public_ipv4)),
         ("public-ipv6", text(public_ipv6)),
@@ -40,16 +40,35 @@ pub(crate) fn infra_table(output: &Output, machine: &MachineName, infra: &Infra)
         ("auto-routes", Some(on_off(*auto_routes))),
         ("traefik-version", text(traefik_version)),
     ];
-    let rows: Vec<(&str, String)> = rows
+    let mut rows: Vec<(&str, String)> = rows
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
         .collect();
+    rows.extend(
+        owners
+            .lists()
+            .map(|list| ("owner", spaced(&list.to_string()))),
+    );
+    rows.extend(
+        quotas
+            .iter()
+            .map(|(repository, quota)| ("quota", format!("{repository}={quota}"))),
+    );
+    rows.extend(owners.shared_hosts().into_iter().map(|(host, owners)| {
+        let owners: Vec<String> = owners.iter().map(ToString::to_string).collect();
+        ("shared by path", format!("{host}: {}", owners.join(", ")))
+    }));
     let heading = output.paint(Paint::Bold, machine.as_str());
     format!("{heading}\n{}", fields(output, &rows))
 }
 
 fn text<T: ToString>(value: &Option<T>) -> Option<String> {
     value.as_ref().map(ToString::to_string)
+}
+
+/// A list with room between its items.
+fn spaced(list: &str) -> String {
+    list.replace(',', ", ")
 }
 
 fn on_off(on: bool) -> String {

@@ -7,8 +7,9 @@ use crate::cli::failure::Failure;
 use crate::cli::prompt;
 use crate::context::Infra;
 use crate::context::value::{
-    BaseDomain, CertEmail, InvalidValue, PortList, TokenSource, host_ipv4, host_ipv6,
+    BaseDomain, CertEmail, InvalidValue, Owners, PortList, TokenSource, host_ipv4, host_ipv6,
 };
+use crate::ownership::RepositoryGrants;
 
 use super::infra_change::Field;
 use super::infra_options::{Given, Switch};
@@ -60,6 +61,17 @@ pub(crate) fn ask(stored: &Infra, given: &mut Given) -> Result<(), Failure> {
         stored.udp_ports.to_string(),
         |text| text.parse::<PortList>().map(drop),
     )?;
+    let stored_owners = stored.owners.to_string();
+    let owners = line(
+        "what belongs to which repository, as 2816=shop.example.com,tcp-25 2880=…",
+        &stored_owners,
+        |text| owners(text).map(drop),
+    )?;
+    if owners != stored_owners {
+        // All of them stand in the line: what is not in it any more is taken back.
+        unset.push(Field::Owners);
+        given.owners = owners.split_whitespace().map(str::to_owned).collect();
+    }
     given.unset = unset;
     given.cf_dns_token = token(stored.cf_dns_token.as_ref())?.map(Into::into);
     let question = "automatic routes for containers without traefik labels";
@@ -67,6 +79,14 @@ pub(crate) fn ask(stored: &Infra, given: &mut Given) -> Result<(), Failure> {
     // Always given: an interview that changes nothing is still an answer.
     given.auto_routes = Some(if auto_routes { Switch::On } else { Switch::Off });
     Ok(())
+}
+
+/// Reads the lists of several repositories.
+fn owners(text: &str) -> Result<Owners, InvalidValue> {
+    let lists = text
+        .split_whitespace()
+        .map(|list| Ok(list.parse::<RepositoryGrants>()?));
+    Owners::default().with(lists.collect::<Result<_, InvalidValue>>()?)
 }
 
 type Check = fn(&str) -> Result<(), InvalidValue>;

@@ -47,7 +47,7 @@ pub(crate) enum ContextCommand {
     /// Read the machines' SSH host keys again
     ScanKeys(scan_keys::ScanKeys),
     /// Declare a machine's addresses, domain, certificates and ports
-    SetInfra(set_infra::SetInfra),
+    SetInfra(Box<set_infra::SetInfra>),
     /// Show what is declared of the machines
     ShowInfra(show_infra::ShowInfra),
     /// Write the files that a push would write, without a machine

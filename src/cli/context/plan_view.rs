@@ -62,6 +62,10 @@ pub(super) fn plan(report: &Report, all_steps: bool, brush: Brush<'_>) -> String
     let opens = bind_lines(Paint::Good, "opens", &report.opens, brush);
     let closes = bind_lines(Paint::Error, "closes", &report.closes, brush);
     group("entry points", [opens, closes].concat());
+    group(
+        "grants",
+        report.grants.iter().map(ToString::to_string).collect(),
+    );
     let edited = report.drift.iter().map(|path| path.display().to_string());
     group("edited on the machine, and overwritten", edited.collect());
     if all_steps {
@@ -239,6 +243,7 @@ fn bind_lines(paint: Paint, verb: &str, binds: &[Bind], brush: Brush<'_>) -> Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bundle::{GrantChange, QuotaChange};
 
     fn plain(_: Paint, text: &str) -> String {
         text.to_owned()
@@ -302,6 +307,28 @@ mod tests {
         assert_eq!(plan(&new_port(), false, &plain), expected);
         let all = plan(&new_port(), true, &plain);
         assert!(all.contains("\n    switch   to generation 2\n"), "{all}");
+    }
+
+    #[test]
+    fn grants_are_told_in_words() {
+        let grants = |grants: &[&str]| grants.iter().map(|it| it.parse().expect(it)).collect();
+        let change = GrantChange {
+            repository: "2816".parse().expect("a repository"),
+            gets: grants(&["shop.example.com", "tcp-25"]),
+            loses: grants(&["*"]),
+            quota: Some(QuotaChange {
+                before: None,
+                after: Some("3".parse().expect("a factor")),
+            }),
+        };
+        let report = Report {
+            grants: vec![change],
+            ..new_port()
+        };
+        let text = plan(&report, false, &plain);
+        let expected = "  grants\n    2816 gets shop.example.com, tcp-25; it loses *; its quota \
+                        becomes 3 times the usual\n";
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]

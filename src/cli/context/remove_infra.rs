@@ -70,7 +70,7 @@ impl RemoveInfra {
         }
         // A removal took the machine's own `renet` along, and left certificates.
         match caller.call_or_lend("remove", options)? {
-            Called::Done(report) => Ok(report),
+            Called::Done(report) => Ok(*report),
             Called::Nothing => Ok(Report::default()),
             called @ (Called::Status(_) | Called::NoRenet(_)) => Err(caller.unanswered(&called)),
         }

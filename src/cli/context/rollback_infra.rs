@@ -64,7 +64,7 @@ impl RollbackInfra {
             options.extend(["--approved".to_owned(), digest]);
         }
         match caller.call("rollback", options)? {
-            Called::Done(report) => Ok(report),
+            Called::Done(report) => Ok(*report),
             Called::Nothing => Err(Failure::new(
                 Exit::Refused,
                 format!("there is no generation to go back to on {}", self.machine),

@@ -8,7 +8,9 @@ use crate::cli::prompt;
 use crate::cli::session::Session;
 use crate::context::value::{MachineName, PortList};
 use crate::context::{Infra, Reach};
+use crate::ownership::Grant;
 use crate::remote::login_port;
+use crate::render::has_entrypoint;
 
 use super::infra_options::Given;
 use super::infra_table::infra_table;
@@ -53,7 +55,7 @@ impl SetInfra {
         let infra = session.edit(|context| {
             let machine = context.machine_mut(&machine)?;
             let infra = machine.infra.get_or_insert_default();
-            change.apply(infra);
+            change.apply(infra)?;
             Ok(infra.clone())
         })?;
         // Said only now: before, the token might not have been stored at all.
@@ -67,9 +69,41 @@ impl SetInfra {
         session
             .output
             .result(&answer, || infra_table(&session.output, &machine, &infra));
+        for warning in closed_ports(&machine, &infra) {
+            session.output.warn(&warning);
+        }
         session.output.note(&next(&machine, &infra));
         Ok(Exit::Done)
     }
+}
+
+/// Tells which ports were granted that nothing listens on.
+fn closed_ports(machine: &MachineName, infra: &Infra) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (repository, grants) in infra.owners.iter() {
+        for grant in grants {
+            let Grant::Port(listener) = grant else {
+                continue;
+            };
+            if has_entrypoint(infra, *listener) {
+                continue;
+            }
+            let (option, listed) = match listener.is_udp() {
+                true => ("--udp-ports", &infra.udp_ports),
+                false => ("--tcp-ports", &infra.tcp_ports),
+            };
+            let mut ports = listener.port().to_string();
+            if !listed.is_empty() {
+                // The option replaces the list.
+                ports = format!("{listed},{ports}");
+            }
+            warnings.push(format!(
+                "{grant} belongs to {repository}, and is not open: run `rdc context set-infra \
+                 {machine} {option} {ports}`"
+            ));
+        }
+    }
+    warnings
 }
 
 /// Refuses the port by which the machine is logged in to: Traefik cannot have it beside the SSH

@@ -156,13 +156,13 @@ fn systemd_version(findings: &mut Findings) -> Result<(), Failure> {
 
 /// The user that Traefik runs as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct ProxyUser {
-    uid: u32,
-    gid: u32,
+pub(super) struct ProxyUser {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
 }
 
 /// The user that Traefik runs as; none before the first push.
-fn proxy_user() -> Result<Option<ProxyUser>, Failure> {
+pub(super) fn proxy_user() -> Result<Option<ProxyUser>, Failure> {
     const PASSWD: &str = "/etc/passwd";
     let text = fs::read_to_string(PASSWD)
         .map_err(|error| failed(format!("cannot read {PASSWD}: {error}")))?;

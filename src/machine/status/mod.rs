@@ -70,7 +70,8 @@ fn pushed(folder: &Path) -> Option<String> {
     moment.ok().map(rfc3339)
 }
 
-/// The parts that are not as they were pushed, and the links that were replaced or removed.
+/// The parts that are not as they were pushed, the links that were replaced or removed, and a token
+/// that does not let Traefik in, or others too.
 fn drift(live: Option<&Live>) -> Result<Vec<PathBuf>, Failure> {
     let Some(live) = live else {
         return Ok(Vec::new());
@@ -89,7 +90,8 @@ fn drift(live: Option<&Live>) -> Result<Vec<PathBuf>, Failure> {
         };
         is_edited.then_some(path)
     });
-    Ok(edited.chain(replaced).collect())
+    let token = plan::is_token_off(now, observed.token).then(|| layout::ROUTE_SERVER_TOKEN.into());
+    Ok(edited.chain(replaced).chain(token).collect())
 }
 
 fn program(live: Option<&Live>, name: &str, question: &str) -> Result<Installed, Failure> {

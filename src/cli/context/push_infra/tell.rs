@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{PushInfra, Pushed};
-use crate::bundle::{Bind, Diff, Report, Step};
+use crate::bundle::{Bind, Diff, GrantChange, Report, Step};
 use crate::cli::context::fleet::Told;
 use crate::cli::context::plan_view;
 use crate::cli::failure::Exit;
@@ -39,6 +39,7 @@ impl PushInfra {
             opens,
             closes,
             drops,
+            grants,
             drift,
             // Only a removal leaves something.
             kept: _,
@@ -55,6 +56,7 @@ impl PushInfra {
             "opens": opens,
             "closes": closes,
             "drops": drops,
+            "grants": grants,
             "drift": drift,
             "diffs": diffs,
             "warnings": warnings,
@@ -137,6 +139,7 @@ fn in_words(name: &MachineName, report: &Report) -> String {
     let done: Vec<String> = [
         dropped,
         units,
+        granted(&report.grants),
         entry_points("opened", &report.opens),
         entry_points("closed", &report.closes),
         overwrote,
@@ -145,6 +148,11 @@ fn in_words(name: &MachineName, report: &Report) -> String {
     .flatten()
     .collect();
     format!("{name} is up to date{generation}: {}", done.join("; "))
+}
+
+fn granted(changes: &[GrantChange]) -> Option<String> {
+    let changes: Vec<String> = changes.iter().map(ToString::to_string).collect();
+    (!changes.is_empty()).then(|| changes.join("; "))
 }
 
 fn entry_points(word: &str, binds: &[Bind]) -> Option<String> {
@@ -196,7 +204,25 @@ mod tests {
             drift: vec!["/etc/rediacc/current/traefik.yml".into()],
             ..steps(vec![Step::Start { unit: unit() }])
         };
+        let granted = Report {
+            grants: vec![GrantChange {
+                repository: "2816".parse().expect("a repository"),
+                gets: ["shop.example.com", "tcp-25"]
+                    .map(|grant| grant.parse().expect(grant))
+                    .into(),
+                loses: Default::default(),
+                quota: None,
+            }],
+            ..steps(vec![Step::Restart {
+                unit: "rediacc-router.service".to_owned(),
+            }])
+        };
         for (report, expected) in [
+            (
+                granted,
+                "server-1 is up to date (generation 3): restarted rediacc-router.service; \
+                 2816 gets shop.example.com, tcp-25",
+            ),
             (
                 Report::default(),
                 "server-1 is up to date: nothing changed, nothing restarted",

@@ -67,6 +67,7 @@ fn well() -> Status {
             status: "ok".to_owned(),
             routers: Counts::default(),
             rejections: 0,
+            warnings: 0,
             daemons: Vec::new(),
         }),
         certificates: Part::Known(vec![certificate(80, 90, Some(true))]),

@@ -55,8 +55,13 @@ fn summary(status: &Status) -> Vec<(&'static str, String)> {
             0 => String::new(),
             count => format!(", {count} rejected"),
         };
+        let warnings = match server.warnings {
+            0 => String::new(),
+            1 => ", 1 warning".to_owned(),
+            count => format!(", {count} warnings"),
+        };
         let routes = format!(
-            "{http} http, {tcp} tcp, {udp} udp{rejected} ({})",
+            "{http} http, {tcp} tcp, {udp} udp{rejected}{warnings} ({})",
             server.status
         );
         rows.push(("routes", routes));
