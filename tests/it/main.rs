@@ -8,6 +8,7 @@ mod context;
 mod context_infra;
 mod daemons_end_to_end;
 mod end_to_end;
+mod endpoint;
 mod fleet;
 mod hostile_places;
 mod load;
