@@ -31,6 +31,7 @@ mod route_server_process;
 mod route_server_questions;
 mod secret_search;
 mod secrets;
+mod siege;
 mod simulated_daemon;
 mod situations;
 mod ssh;

@@ -34,6 +34,8 @@ pub(crate) struct SimulatedContainer {
     pub(crate) address: &'static str,
     /// The TCP ports that its image exposes.
     pub(crate) ports: Vec<u16>,
+    /// When it was created, in seconds since 1970.
+    pub(crate) created: i64,
 }
 
 impl SimulatedContainer {
@@ -48,6 +50,7 @@ impl SimulatedContainer {
             network: "host",
             address: "",
             ports: Vec::new(),
+            created: 1_700_000_000,
         }
         .label("rediacc.service_name", name)
         .label(SERVICE_IP, FIRST_ADDRESS)
@@ -122,7 +125,7 @@ impl SimulatedContainer {
             "Image": "app:latest",
             "ImageID": self.image,
             "Command": "/app",
-            "Created": 1_700_000_000,
+            "Created": self.created,
             "Ports": Value::from_iter(ports),
             "Labels": self.labels(),
             "State": self.state,
@@ -300,6 +303,19 @@ impl SimulatedDaemon {
             let container = daemon.containers.iter().find(|other| other.name == name);
             let container = container.expect("a known container").clone();
             daemon.event("update", &container);
+        });
+    }
+
+    /// Starts all of these and ends all others, with one event.
+    pub(crate) fn deploy(&self, containers: &[SimulatedContainer]) {
+        let containers = at_home(containers, &self.socket);
+        self.change(|daemon| {
+            daemon.containers = containers;
+            let first = daemon.containers.first().cloned();
+            daemon.event(
+                "start",
+                &first.unwrap_or_else(|| SimulatedContainer::new("none")),
+            );
         });
     }
 

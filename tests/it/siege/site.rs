@@ -1,0 +1,252 @@
+//! The machine under siege: the real Traefik, the route server, the victim's repository and its
+//! servers.
+
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::backends::{self, Whose};
+use super::flows;
+use crate::real_traefik::RealTraefik;
+use crate::route_server::{Machine, RouteServer};
+use crate::simulated_daemon::{SimulatedContainer, SimulatedDaemon};
+
+pub(super) const VICTIM: u32 = 2880;
+pub(super) const ATTACKER: u32 = 2816;
+/// A repository whose daemon itself is hostile.
+pub(super) const ROGUE: u32 = 2944;
+pub(super) const SHOP: &str = "shop.victim.test";
+pub(super) const AUTO: &str = "auto-2880.example.test";
+/// What the victim keeps from everybody.
+pub(super) const SECRET: &str = "apr1-s3cret-of-the-victim";
+const TOKEN: &str = "siege-token";
+/// How long a change may take that is not judged any more.
+const PATIENCE: Duration = Duration::from_secs(15);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// Where Traefik's entry points are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Entrypoints {
+    pub(super) web: SocketAddr,
+    pub(super) websecure: SocketAddr,
+    pub(super) tcp: SocketAddr,
+    pub(super) udp: SocketAddr,
+}
+
+/// The victim's servers and one of the attacker's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Servers {
+    shop: SocketAddr,
+    tcp: SocketAddr,
+    udp: SocketAddr,
+    pub(super) attackers: SocketAddr,
+}
+
+/// The machine.
+pub(super) struct Site {
+    pub(super) machine: Machine,
+    pub(super) traefik: RealTraefik,
+    route_server: RouteServer,
+    pub(super) entrypoints: Entrypoints,
+    pub(super) servers: Servers,
+    victim: SimulatedDaemon,
+    deployments: i64,
+}
+
+impl Site {
+    /// Up, with the victim served: what it has, it has before anybody comes.
+    pub(super) async fn up() -> Self {
+        let machine = Machine::new();
+        let shop = backends::http("127.0.11.66", Whose::Victims, String::new()).await;
+        let servers = Servers {
+            shop,
+            tcp: backends::tcp("127.0.11.67", Whose::Victims).await,
+            udp: backends::udp("127.0.11.68", Whose::Victims).await,
+            attackers: backends::http("127.0.11.2", Whose::Attackers, format!("http://{shop}/"))
+                .await,
+        };
+        let victim =
+            SimulatedDaemon::start(&machine.socket(VICTIM), &victims_containers(&servers, 0));
+        let token = machine.state_dir().join("token");
+        std::fs::write(&token, TOKEN).expect("a writable file");
+        let mut renet = machine.renet();
+        renet
+            .args(["--entrypoints", "web,websecure,tcp-5432,tcp-10000,udp-53"])
+            .args(["--dynamic-ports", "10000-10000"])
+            .arg("--token-file")
+            .arg(&token);
+        let route_server = RouteServer::spawn(renet).await;
+        let entrypoints = Entrypoints::free();
+        let traefik = RealTraefik::start(&entrypoints.arguments(route_server.address()));
+        let site = Self {
+            machine,
+            traefik,
+            route_server,
+            entrypoints,
+            servers,
+            victim,
+            deployments: 0,
+        };
+        site.is_live(&host_of(0)).await;
+        site
+    }
+
+    pub(super) fn route_server_address(&self) -> SocketAddr {
+        self.route_server.address().parse().expect("an address")
+    }
+
+    pub(super) fn socket(&self, network_id: u32) -> PathBuf {
+        self.machine.socket(network_id)
+    }
+
+    /// Deploys all of the victim's containers anew, with another name among its own, and answers how
+    /// long it took until that was served.
+    pub(super) async fn redeploy(&mut self) -> Duration {
+        self.deployments += 1;
+        let begun = Instant::now();
+        self.victim
+            .deploy(&victims_containers(&self.servers, self.deployments));
+        self.is_live(&host_of(self.deployments)).await;
+        begun.elapsed()
+    }
+
+    async fn is_live(&self, host: &str) {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let (web, host) = (self.entrypoints.web, host.to_owned());
+            let asked = tokio::task::spawn_blocking(move || flows::http(web, &host, "/"));
+            if asked.await.expect("no panic").is_ok() {
+                return;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        // It counts as a change that took so long.
+        eprintln!(
+            "{host} is not served; Traefik says {:?}",
+            self.traefik.errors()
+        );
+    }
+}
+
+/// The name that only this deployment has.
+fn host_of(deployment: i64) -> String {
+    format!("deployment-{deployment}.victim.test")
+}
+
+/// Created later with each deployment: whoever is younger has no less right to its names.
+fn victims_containers(servers: &Servers, deployment: i64) -> Vec<SimulatedContainer> {
+    let container = |name: &str, at: SocketAddr, labels: &[(&str, String)]| {
+        let one = SimulatedContainer {
+            created: 1_700_000_000 + deployment,
+            ..SimulatedContainer::new(name)
+        };
+        let one = one
+            .label("rediacc.service_ip", &at.ip().to_string())
+            .label("rediacc.service_port", &at.port().to_string());
+        labels
+            .iter()
+            .fold(one, |one, (label, value)| one.label(label, value))
+    };
+    let on = || ("traefik.enable", "true".to_owned());
+    let port = servers.shop.port().to_string();
+    let shop = [
+        on(),
+        ("traefik.http.routers.shop.rule", format!("Host(`{SHOP}`)")),
+        (
+            "traefik.http.routers.shop.entrypoints",
+            "websecure".to_owned(),
+        ),
+        ("traefik.http.routers.shop.tls", "true".to_owned()),
+        ("traefik.http.routers.shop.middlewares", "limit".to_owned()),
+        ("traefik.http.routers.shop.service", "shop".to_owned()),
+        (
+            "traefik.http.middlewares.limit.ratelimit.average",
+            "100000".to_owned(),
+        ),
+        (
+            "traefik.http.middlewares.limit.ratelimit.burst",
+            "100000".to_owned(),
+        ),
+        (
+            "traefik.http.routers.new.rule",
+            format!("Host(`{}`)", host_of(deployment)),
+        ),
+        ("traefik.http.routers.new.entrypoints", "web".to_owned()),
+        ("traefik.http.routers.new.service", "shop".to_owned()),
+        (
+            "traefik.http.routers.admin.rule",
+            "Host(`admin.victim.test`)".to_owned(),
+        ),
+        ("traefik.http.routers.admin.entrypoints", "web".to_owned()),
+        ("traefik.http.routers.admin.middlewares", "login".to_owned()),
+        ("traefik.http.routers.admin.service", "shop".to_owned()),
+        (
+            "traefik.http.middlewares.login.basicauth.users",
+            format!("me:${SECRET}"),
+        ),
+        ("traefik.http.services.shop.loadbalancer.server.port", port),
+    ];
+    let tcp = [
+        on(),
+        ("traefik.tcp.routers.db.rule", "HostSNI(`*`)".to_owned()),
+        ("traefik.tcp.routers.db.entrypoints", "tcp-5432".to_owned()),
+        (
+            "traefik.tcp.services.db.loadbalancer.server.port",
+            servers.tcp.port().to_string(),
+        ),
+    ];
+    let udp = [
+        on(),
+        ("traefik.udp.routers.dns.entrypoints", "udp-53".to_owned()),
+        (
+            "traefik.udp.services.dns.loadbalancer.server.port",
+            servers.udp.port().to_string(),
+        ),
+    ];
+    vec![
+        container("shop", servers.shop, &shop),
+        container("auto", servers.shop, &[]),
+        container("db", servers.tcp, &tcp),
+        container("dns", servers.udp, &udp),
+    ]
+}
+
+impl Entrypoints {
+    /// On ports that nobody has at this moment.
+    fn free() -> Self {
+        let held: Vec<_> = (0..3)
+            .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port"))
+            .collect();
+        let at = |index: usize| held[index].local_addr().expect("an address");
+        let udp = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        Self {
+            web: at(0),
+            websecure: at(1),
+            tcp: at(2),
+            udp: udp.local_addr().expect("an address"),
+        }
+    }
+
+    /// As a push configures Traefik.
+    fn arguments(&self, route_server: &str) -> Vec<String> {
+        let Self {
+            web,
+            websecure,
+            tcp,
+            udp,
+        } = self;
+        vec![
+            format!("--entryPoints.web.address={web}"),
+            format!("--entryPoints.websecure.address={websecure}"),
+            "--entryPoints.websecure.asDefault=true".to_owned(),
+            format!("--entryPoints.tcp-5432.address={tcp}"),
+            "--entryPoints.tcp-10000.address=127.0.0.1:0".to_owned(),
+            format!("--entryPoints.udp-53.address={udp}/udp"),
+            "--providers.providersThrottleDuration=100ms".to_owned(),
+            format!("--providers.http.endpoint=http://{route_server}/routes.yaml"),
+            format!("--providers.http.headers.Authorization=Bearer {TOKEN}"),
+            "--providers.http.pollInterval=100ms".to_owned(),
+            "--providers.http.pollTimeout=10s".to_owned(),
+        ]
+    }
+}
