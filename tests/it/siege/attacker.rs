@@ -58,9 +58,10 @@ impl Attacker {
             let container = container
                 .label("traefik.enable", "true")
                 .label("rediacc.service_port", &at.port().to_string());
-            labels
-                .iter()
-                .fold(container, |one, (label, value)| one.label(label, value))
+            labels.iter().fold(container, |one, (label, value)| {
+                let own = |text: &str| text.replace('#', &number.to_string());
+                one.label(&own(label), &own(value))
+            })
         });
         // Its daemon is there from the beginning, and runs nothing yet.
         Self {

@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
 use super::backends::Whose;
-use super::site::{AUTO, Entrypoints, SHOP, Site};
+use super::site::{AUTO, Entrypoints, LIMITED, MAIL, SHOP, Site};
 
 /// What takes longer has failed.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -44,6 +44,8 @@ pub(super) enum Fault {
     Failed(String),
     /// Somebody else answered.
     WrongDestination,
+    /// The victim's own limit, which is none of the faults.
+    Limited,
 }
 
 /// What became of requests and redeployments.
@@ -62,10 +64,12 @@ impl Flows {
             web,
             websecure,
             tcp: tcp_at,
+            dynamic,
             udp: udp_at,
         } = site.entrypoints;
         let is_over = Arc::new(AtomicBool::new(false));
         let tls = Arc::new(client_config());
+        let tls_of_mail = tls.clone();
         let flow = |kind: &'static str, ask: Box<dyn Fn(usize) -> Result<(), Fault> + Send>| {
             let is_over = is_over.clone();
             thread::spawn(move || {
@@ -87,7 +91,10 @@ impl Flows {
             ),
             flow("auto", Box::new(move |index| http(web, AUTO, path(index)))),
             flow("tcp", Box::new(move |_| tcp(tcp_at))),
+            flow("dynamic", Box::new(move |_| tcp(dynamic))),
+            flow("mail", Box::new(move |_| mail(websecure, &tls_of_mail))),
             flow("udp", Box::new(move |_| udp(udp_at))),
+            flow("limited", Box::new(move |_| limited(web))),
         ];
         Self { is_over, threads }
     }
@@ -134,6 +141,7 @@ impl Tally {
     pub(super) fn faults(&self) -> Vec<String> {
         let faults = self.faults.iter();
         faults
+            .filter(|((_, fault), _)| *fault != Fault::Limited)
             .map(|((kind, fault), count)| format!("{count} × {kind}: {fault:?}"))
             .collect()
     }
@@ -174,6 +182,14 @@ fn percentile_99(ascending: &[Duration]) -> Duration {
     ascending.get(at).copied().unwrap_or(Duration::MAX)
 }
 
+/// One that is refused for its number is as it is to be.
+fn limited(at: SocketAddr) -> Result<(), Fault> {
+    match http(at, LIMITED, "/") {
+        Err(Fault::Failed(how)) if how.contains("429") => Err(Fault::Limited),
+        other => other,
+    }
+}
+
 /// One request on a connection of its own.
 pub(super) fn http(at: SocketAddr, host: &str, path: &str) -> Result<(), Fault> {
     judged(connect(at).and_then(|stream| exchange(stream, host, path)))
@@ -184,6 +200,17 @@ fn https(at: SocketAddr, host: &str, path: &str, tls: &Arc<ClientConfig>) -> Res
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let session = ClientConnection::new(tls.clone(), name).map_err(io::Error::other)?;
         exchange(StreamOwned::new(session, connect(at)?), host, path)
+    };
+    judged(ask())
+}
+
+fn mail(at: SocketAddr, tls: &Arc<ClientConfig>) -> Result<(), Fault> {
+    let ask = || {
+        let name = ServerName::try_from(MAIL).map_err(io::Error::other)?;
+        let session = ClientConnection::new(tls.clone(), name).map_err(io::Error::other)?;
+        let mut answer = vec![0; Whose::Victims.word().len()];
+        StreamOwned::new(session, connect(at)?).read_exact(&mut answer)?;
+        Ok(String::from_utf8_lossy(&answer).into_owned())
     };
     judged(ask())
 }

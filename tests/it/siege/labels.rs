@@ -2,12 +2,13 @@
 
 use std::net::SocketAddr;
 
-use super::site::{AUTO, SHOP, VICTIM};
+use super::site::{AUTO, MAIL, SHOP, VICTIM};
 
 /// A name that is the attacker's own.
 pub(super) const EVIL: &str = "evil.test";
 
-/// A class, and the labels of one container of it.
+/// A class, and the labels of one container of it. `#` stands for the container's number, so that
+/// none is refused for another one's name.
 pub(super) type LabelSet = (&'static str, Vec<(String, String)>);
 
 /// All of them, for an attacker whose server is there.
@@ -75,20 +76,35 @@ fn takeovers() -> Vec<LabelSet> {
     let mut sets: Vec<_> = rules
         .iter()
         .flat_map(|(class, rule)| {
-            let rule = format!("http.routers.e.rule={rule}");
-            let priority = "http.routers.e.priority=9000000";
-            let plain = [&*rule, "http.routers.e.entrypoints=web", priority];
+            let rule = format!("http.routers.e#.rule={rule}");
+            let priority = "http.routers.e#.priority=9000000";
+            let plain = [&*rule, "http.routers.e#.entrypoints=web", priority];
             let secure = [
                 &*rule,
-                "http.routers.e.entrypoints=websecure",
-                "http.routers.e.tls=true",
+                "http.routers.e#.entrypoints=websecure",
+                "http.routers.e#.tls=true",
                 priority,
             ];
             [set(class, &plain), set(class, &secure)]
         })
         .collect();
+    for rule in [
+        format!("Host(`{MAIL}`)"),
+        format!("Host(`{MAIL}`) && Path(`/`)"),
+    ] {
+        let rule = format!("http.routers.e#.rule={rule}");
+        sets.push(set(
+            "h2",
+            &[
+                &*rule,
+                "http.routers.e#.entrypoints=websecure",
+                "http.routers.e#.tls=true",
+            ],
+        ));
+    }
     let sni = [
         format!("HostSNI(`{SHOP}`)"),
+        format!("HostSNI(`{MAIL}`) && ClientIP(`127.0.0.0/8`)"),
         "HostSNI(`*`)".to_owned(),
         "HostSNIRegexp(`.+`)".to_owned(),
         "HostSNI(`*`) && ClientIP(`127.0.0.0/8`)".to_owned(),
@@ -99,10 +115,10 @@ fn takeovers() -> Vec<LabelSet> {
             set(
                 "h2",
                 &[
-                    &format!("tcp.routers.t.rule={rule}"),
-                    "tcp.routers.t.entrypoints=websecure",
-                    "tcp.routers.t.priority=9000000",
-                    &format!("tcp.routers.t.{tls}"),
+                    &format!("tcp.routers.t#.rule={rule}"),
+                    "tcp.routers.t#.entrypoints=websecure",
+                    "tcp.routers.t#.priority=9000000",
+                    &format!("tcp.routers.t#.{tls}"),
                 ],
             )
         })
@@ -119,61 +135,61 @@ fn takeovers() -> Vec<LabelSet> {
 
 /// C1, C2, H7, M5: what one request, or none, costs Traefik.
 fn bombs(at: SocketAddr) -> Vec<LabelSet> {
-    let rule = format!("http.routers.e.rule=Host(`{EVIL}`)");
+    let rule = format!("http.routers.e#.rule=Host(`{EVIL}`)");
     let own = [
         &*rule,
-        "http.routers.e.entrypoints=web",
-        "http.routers.e.middlewares=m",
+        "http.routers.e#.entrypoints=web",
+        "http.routers.e#.middlewares=m#",
     ];
     let with = |class, lines: &[&str]| set(class, &[&own[..], lines].concat());
-    let auth = format!("http.middlewares.m.forwardauth.address=http://{at}/");
+    let auth = format!("http.middlewares.m#.forwardauth.address=http://{at}/");
     let mut sets = vec![
         with(
             "c1",
             &[
                 &auth,
-                "http.middlewares.m.forwardauth.maxresponsebodysize=1099511627776",
+                "http.middlewares.m#.forwardauth.maxresponsebodysize=1099511627776",
             ],
         ),
         with(
             "c1",
             &[
                 &auth,
-                "http.middlewares.m.forwardauth.forwardbody=true",
-                "http.middlewares.m.forwardauth.maxbodysize=4398046511104",
+                "http.middlewares.m#.forwardauth.forwardbody=true",
+                "http.middlewares.m#.forwardauth.maxbodysize=4398046511104",
             ],
         ),
         with(
             "c1",
-            &["http.middlewares.m.buffering.memrequestbodybytes=1099511627776"],
+            &["http.middlewares.m#.buffering.memrequestbodybytes=1099511627776"],
         ),
         with(
             "m2",
             &[
-                "http.middlewares.m.ratelimit.average=10",
-                "http.middlewares.m.ratelimit.redis.endpoints=127.0.11.2:18292,127.0.11.2:18292",
+                "http.middlewares.m#.ratelimit.average=10",
+                "http.middlewares.m#.ratelimit.redis.endpoints=127.0.11.2:18292,127.0.11.2:18292",
             ],
         ),
         with(
             "m2",
             &[
-                "http.middlewares.m.ratelimit.average=10",
-                "http.middlewares.m.ratelimit.redis.endpoints=127.0.11.2:1,127.0.11.3:1",
+                "http.middlewares.m#.ratelimit.average=10",
+                "http.middlewares.m#.ratelimit.redis.endpoints=127.0.11.2:1,127.0.11.3:1",
             ],
         ),
     ];
     for fan in [10, 14] {
         let chain = |level: usize| {
-            let below = format!("m{}", level - 1);
+            let below = format!("m#l{}", level - 1);
             let all = vec![below; fan].join(",");
-            format!("http.middlewares.m{level}.chain.middlewares={all}")
+            format!("http.middlewares.m#l{level}.chain.middlewares={all}")
         };
         let chains: Vec<_> = (1..10).map(chain).collect();
         let lines = [
             &*rule,
-            "http.routers.e.entrypoints=web",
-            "http.routers.e.middlewares=m9",
-            "http.middlewares.m0.headers.customrequestheaders.X=b",
+            "http.routers.e#.entrypoints=web",
+            "http.routers.e#.middlewares=m#l9",
+            "http.middlewares.m#l0.headers.customrequestheaders.X=b",
         ];
         let chains: Vec<&str> = chains.iter().map(String::as_str).collect();
         sets.push(set("c2", &[&lines[..], &chains].concat()));
@@ -189,24 +205,24 @@ fn bombs(at: SocketAddr) -> Vec<LabelSet> {
             "h7",
             &[
                 &format!(
-                    "http.routers.e.rule={} && Host(`never.test`)",
+                    "http.routers.e#.rule={} && Host(`never.test`)",
                     tests.join(" && ")
                 ),
-                "http.routers.e.entrypoints=web,websecure",
-                "http.routers.e.priority=9000000",
+                "http.routers.e#.entrypoints=web,websecure",
+                "http.routers.e#.priority=9000000",
             ],
         ));
     }
     for interval in ["1ns", "1us"] {
         let checks: Vec<_> = (0..10)
             .flat_map(|number| {
-                let base = format!("http.services.s{number}.loadbalancer");
+                let base = format!("http.services.s#n{number}.loadbalancer");
                 [
                     format!("{base}.server.port={}", at.port()),
                     format!("{base}.healthcheck.path=/redirect"),
                     format!("{base}.healthcheck.interval={interval}"),
-                    format!("http.routers.r{number}.rule=Host(`r{number}.{EVIL}`)"),
-                    format!("http.routers.r{number}.service=s{number}"),
+                    format!("http.routers.r#n{number}.rule=Host(`r{number}-#.{EVIL}`)"),
+                    format!("http.routers.r#n{number}.service=s#n{number}"),
                 ]
             })
             .collect();
@@ -231,15 +247,15 @@ fn ports() -> Vec<LabelSet> {
             set(
                 "h3",
                 &[
-                    &format!("tcp.routers.t.rule={rule}"),
-                    &format!("tcp.routers.t.entrypoints={port}"),
-                    &format!("tcp.routers.t.{more}"),
+                    &format!("tcp.routers.t#.rule={rule}"),
+                    &format!("tcp.routers.t#.entrypoints={port}"),
+                    &format!("tcp.routers.t#.{more}"),
                 ],
             )
         })
     })
     .collect();
-    sets.push(set("h3", &["udp.routers.u.entrypoints=udp-53"]));
+    sets.push(set("h3", &["udp.routers.u#.entrypoints=udp-53"]));
     let many: Vec<_> = (5000..5020).map(|port| port.to_string()).collect();
     let many = many.join(",");
     sets.push(set("m4", &[&format!("rediacc.tcp_ports={many}")]));
@@ -252,10 +268,13 @@ fn floods() -> Vec<LabelSet> {
     let routers = |count: usize, more: &str| -> Vec<(String, String)> {
         (0..count)
             .flat_map(|number| {
-                let base = format!("traefik.http.routers.r{number}");
+                let base = format!("traefik.http.routers.r#n{number}");
                 let (name, value) = more.split_once('=').expect("a label");
                 [
-                    (format!("{base}.rule"), format!("Host(`r{number}.{EVIL}`)")),
+                    (
+                        format!("{base}.rule"),
+                        format!("Host(`r{number}-#.{EVIL}`)"),
+                    ),
                     (format!("{base}.{name}"), value.to_owned()),
                 ]
             })
@@ -273,25 +292,25 @@ fn floods() -> Vec<LabelSet> {
 
 /// H4, H5, M1, H9: places that are not the attacker's.
 fn reach(at: SocketAddr, route_server: SocketAddr) -> Vec<LabelSet> {
-    let rule = format!("http.routers.e.rule=Host(`{EVIL}`)");
-    let own = [&*rule, "http.routers.e.entrypoints=web"];
+    let rule = format!("http.routers.e#.rule=Host(`{EVIL}`)");
+    let own = [&*rule, "http.routers.e#.entrypoints=web"];
     let url = |class, url: &str| {
-        let url = format!("http.services.e.loadbalancer.server.url={url}");
+        let url = format!("http.services.e#.loadbalancer.server.url={url}");
         set(class, &[&own[..], &[&*url]].concat())
     };
     let check = |more: &str| {
-        let port = format!("http.services.e.loadbalancer.server.port={}", at.port());
+        let port = format!("http.services.e#.loadbalancer.server.port={}", at.port());
         let lines = [
             &*port,
-            "http.services.e.loadbalancer.healthcheck.path=/redirect",
-            "http.services.e.loadbalancer.healthcheck.interval=1s",
+            "http.services.e#.loadbalancer.healthcheck.path=/redirect",
+            "http.services.e#.loadbalancer.healthcheck.interval=1s",
             more,
         ];
         set("h4", &[&own[..], &lines].concat())
     };
     vec![
-        check("http.services.e.loadbalancer.healthcheck.method=POST"),
-        check("http.services.e.loadbalancer.healthcheck.followredirects=true"),
+        check("http.services.e#.loadbalancer.healthcheck.method=POST"),
+        check("http.services.e#.loadbalancer.healthcheck.followredirects=true"),
         url("h5", "http://100.100.100.200/"),
         url("h5", "http://[fd00:ec2::254]/"),
         url("h5", "http://168.63.129.16/"),
@@ -314,29 +333,29 @@ fn sizes() -> Vec<LabelSet> {
         set(
             "h10",
             &[&format!(
-                "http.middlewares.m.headers.customrequestheaders.{long}=x"
+                "http.middlewares.m#.headers.customrequestheaders.{long}=x"
             )],
         ),
         set(
             "h10",
-            &[&format!("http.routers.e.rule=Host(`{EVIL}`) || {huge}")],
+            &[&format!("http.routers.e#.rule=Host(`{EVIL}`) || {huge}")],
         ),
         set(
             "h10",
-            &[&format!("http.middlewares.m.addprefix.prefix=/{huge}")],
+            &[&format!("http.middlewares.m#.addprefix.prefix=/{huge}")],
         ),
     ];
     let separators = [
-        format!("limit-{VICTIM}║x"),
-        format!("x║login-{VICTIM}@http"),
+        format!("limit-{VICTIM}║x#"),
+        format!("x#║login-{VICTIM}@http"),
     ];
     sets.extend(separators.iter().map(|reference| {
         set(
             "h10",
             &[
-                &format!("http.routers.e.rule=Host(`{EVIL}`)"),
-                &format!("http.routers.e.middlewares={reference}"),
-                "http.middlewares.x.compress=true",
+                &format!("http.routers.e#.rule=Host(`{EVIL}`)"),
+                &format!("http.routers.e#.middlewares={reference}"),
+                "http.middlewares.x#.compress=true",
             ],
         )
     }));
@@ -347,11 +366,11 @@ fn sizes() -> Vec<LabelSet> {
 fn texts() -> Vec<LabelSet> {
     let nasty = "\u{1b}[2J\u{9b}31m\u{202e}\nfake";
     vec![
-        set("l1", &[&format!("http.routers.e.rule=Host(`{nasty}`)")]),
+        set("l1", &[&format!("http.routers.e#.rule=Host(`{nasty}`)")]),
         set(
             "l1",
             &[&format!("http.routers.{nasty}.rule=Host(`{EVIL}`)")],
         ),
-        set("l1", &[&format!("http.routers.e.entrypoints={nasty}")]),
+        set("l1", &[&format!("http.routers.e#.entrypoints={nasty}")]),
     ]
 }

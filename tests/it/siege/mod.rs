@@ -39,6 +39,7 @@ async fn the_victim_of_a_siege_does_not_notice_it() {
     let attacker = Attacker::new(&site);
     let mut quiet = Vec::new();
     let mut attacked = Vec::new();
+    let (mut routers, mut refused) = Default::default();
 
     let begun = Instant::now();
     while begun.elapsed() < length {
@@ -47,12 +48,21 @@ async fn the_victim_of_a_siege_does_not_notice_it() {
         let strangers = Strangers::come(site.route_server_address());
         let attack = attacker.attack(&site);
         attacked.push(phase(&mut site).await);
+        (routers, refused) = site.of_the_attacker().await;
         let deployments = attack.end().await;
         let leaked = strangers.leave().await;
         assert!(deployments > 0);
         assert!(!leaked, "an open path tells the victim's secret");
     }
 
+    println!(
+        "figure: of the attacker's, {routers} routers are served in the end, and there are {} \
+         rejections",
+        refused.values().sum::<usize>()
+    );
+    if std::env::var_os("SIEGE_CLASSES").is_some() {
+        println!("{refused:#?}");
+    }
     let quiet = Tally::sum(quiet);
     let attacked = Tally::sum(attacked);
     println!("figure: quiet: {quiet}");

@@ -1,9 +1,12 @@
 //! The machine under siege: the real Traefik, the route server, the victim's repository and its
 //! servers.
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::backends::{self, Whose};
 use super::flows;
@@ -17,6 +20,10 @@ pub(super) const ATTACKER: u32 = 2816;
 pub(super) const ROGUE: u32 = 2944;
 pub(super) const SHOP: &str = "shop.victim.test";
 pub(super) const AUTO: &str = "auto-2880.example.test";
+/// A name behind which TCP is spoken, on the entry point of HTTPS.
+pub(super) const MAIL: &str = "mail.victim.test";
+/// A name that takes one request a minute.
+pub(super) const LIMITED: &str = "limited.victim.test";
 /// What the victim keeps from everybody.
 pub(super) const SECRET: &str = "apr1-s3cret-of-the-victim";
 const TOKEN: &str = "siege-token";
@@ -30,6 +37,8 @@ pub(super) struct Entrypoints {
     pub(super) web: SocketAddr,
     pub(super) websecure: SocketAddr,
     pub(super) tcp: SocketAddr,
+    /// The one that is handed out on demand.
+    pub(super) dynamic: SocketAddr,
     pub(super) udp: SocketAddr,
 }
 
@@ -110,6 +119,25 @@ impl Site {
         begun.elapsed()
     }
 
+    /// What the attacker has at this moment: how many routers, and why not more.
+    pub(super) async fn of_the_attacker(&self) -> (usize, BTreeMap<String, usize>) {
+        let routes = self.route_server.get_json("/routes.json").await;
+        let is_its = |one: &&Value| one["network_id"] == ATTACKER;
+        let protocols = ["http", "tcp", "udp"].map(|protocol| &routes[protocol]["routers"]);
+        let routers = protocols.iter().filter_map(|routers| routers.as_object());
+        let count = routers
+            .flat_map(serde_json::Map::values)
+            .filter(is_its)
+            .count();
+        let mut reasons = BTreeMap::new();
+        let rejections = routes["rejections"].as_array().into_iter().flatten();
+        for rejection in rejections.filter(is_its) {
+            let reason = format!("{}: {}", rejection["container"], rejection["reason"]);
+            *reasons.entry(reason).or_default() += 1;
+        }
+        (count, reasons)
+    }
+
     async fn is_live(&self, host: &str) {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
@@ -168,6 +196,21 @@ fn victims_containers(servers: &Servers, deployment: i64) -> Vec<SimulatedContai
             "100000".to_owned(),
         ),
         (
+            "traefik.http.routers.limited.rule",
+            format!("Host(`{LIMITED}`)"),
+        ),
+        ("traefik.http.routers.limited.entrypoints", "web".to_owned()),
+        ("traefik.http.routers.limited.middlewares", "few".to_owned()),
+        ("traefik.http.routers.limited.service", "shop".to_owned()),
+        (
+            "traefik.http.middlewares.few.ratelimit.average",
+            "1".to_owned(),
+        ),
+        (
+            "traefik.http.middlewares.few.ratelimit.period",
+            "1m".to_owned(),
+        ),
+        (
             "traefik.http.routers.new.rule",
             format!("Host(`{}`)", host_of(deployment)),
         ),
@@ -188,10 +231,27 @@ fn victims_containers(servers: &Servers, deployment: i64) -> Vec<SimulatedContai
     ];
     let tcp = [
         on(),
+        ("rediacc.tcp_ports", servers.tcp.port().to_string()),
         ("traefik.tcp.routers.db.rule", "HostSNI(`*`)".to_owned()),
         ("traefik.tcp.routers.db.entrypoints", "tcp-5432".to_owned()),
         (
             "traefik.tcp.services.db.loadbalancer.server.port",
+            servers.tcp.port().to_string(),
+        ),
+    ];
+    let mail = [
+        on(),
+        (
+            "traefik.tcp.routers.mail.rule",
+            format!("HostSNI(`{MAIL}`)"),
+        ),
+        (
+            "traefik.tcp.routers.mail.entrypoints",
+            "websecure".to_owned(),
+        ),
+        ("traefik.tcp.routers.mail.tls", "true".to_owned()),
+        (
+            "traefik.tcp.services.mail.loadbalancer.server.port",
             servers.tcp.port().to_string(),
         ),
     ];
@@ -207,6 +267,7 @@ fn victims_containers(servers: &Servers, deployment: i64) -> Vec<SimulatedContai
         container("shop", servers.shop, &shop),
         container("auto", servers.shop, &[]),
         container("db", servers.tcp, &tcp),
+        container("mail", servers.tcp, &mail),
         container("dns", servers.udp, &udp),
     ]
 }
@@ -214,7 +275,7 @@ fn victims_containers(servers: &Servers, deployment: i64) -> Vec<SimulatedContai
 impl Entrypoints {
     /// On ports that nobody has at this moment.
     fn free() -> Self {
-        let held: Vec<_> = (0..3)
+        let held: Vec<_> = (0..4)
             .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port"))
             .collect();
         let at = |index: usize| held[index].local_addr().expect("an address");
@@ -223,6 +284,7 @@ impl Entrypoints {
             web: at(0),
             websecure: at(1),
             tcp: at(2),
+            dynamic: at(3),
             udp: udp.local_addr().expect("an address"),
         }
     }
@@ -233,6 +295,7 @@ impl Entrypoints {
             web,
             websecure,
             tcp,
+            dynamic,
             udp,
         } = self;
         vec![
@@ -240,7 +303,7 @@ impl Entrypoints {
             format!("--entryPoints.websecure.address={websecure}"),
             "--entryPoints.websecure.asDefault=true".to_owned(),
             format!("--entryPoints.tcp-5432.address={tcp}"),
-            "--entryPoints.tcp-10000.address=127.0.0.1:0".to_owned(),
+            format!("--entryPoints.tcp-10000.address={dynamic}"),
             format!("--entryPoints.udp-53.address={udp}/udp"),
             "--providers.providersThrottleDuration=100ms".to_owned(),
             format!("--providers.http.endpoint=http://{route_server}/routes.yaml"),
