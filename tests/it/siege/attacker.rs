@@ -37,35 +37,41 @@ pub(super) struct Attack {
     rogue: JoinHandle<()>,
 }
 
+/// A container for each label set, of the classes that are wanted.
+pub(super) fn containers(at: SocketAddr, route_server: SocketAddr) -> Vec<SimulatedContainer> {
+    let sets = labels::all(at, route_server);
+    let wanted = std::env::var("SIEGE_CLASSES").ok();
+    let is_wanted = |class: &str| {
+        let wanted = wanted.as_deref().map(|wanted| wanted.split(','));
+        wanted.is_none_or(|mut wanted| wanted.any(|one| one == class))
+    };
+    let sets = sets
+        .into_iter()
+        .filter(|(class, _)| is_wanted(class))
+        .enumerate();
+    sets.map(|(number, (class, labels))| {
+        let container = SimulatedContainer {
+            name: format!("{class}-{number}"),
+            ..SimulatedContainer::new("evil")
+        };
+        let container = container
+            .label("traefik.enable", "true")
+            .label("rediacc.service_port", &at.port().to_string());
+        labels.iter().fold(container, |one, (label, value)| {
+            let own = |text: &str| text.replace('#', &number.to_string());
+            one.label(&own(label), &own(value))
+        })
+    })
+    .collect()
+}
+
 impl Attacker {
     pub(super) fn new(site: &Site) -> Self {
         let at = site.servers.attackers;
-        let sets = labels::all(at, site.route_server_address());
-        let wanted = std::env::var("SIEGE_CLASSES").ok();
-        let is_wanted = |class: &str| {
-            let wanted = wanted.as_deref().map(|wanted| wanted.split(','));
-            wanted.is_none_or(|mut wanted| wanted.any(|one| one == class))
-        };
-        let sets = sets
-            .into_iter()
-            .filter(|(class, _)| is_wanted(class))
-            .enumerate();
-        let containers = sets.map(|(number, (class, labels))| {
-            let container = SimulatedContainer {
-                name: format!("{class}-{number}"),
-                ..SimulatedContainer::new("evil")
-            };
-            let container = container
-                .label("traefik.enable", "true")
-                .label("rediacc.service_port", &at.port().to_string());
-            labels.iter().fold(container, |one, (label, value)| {
-                let own = |text: &str| text.replace('#', &number.to_string());
-                one.label(&own(label), &own(value))
-            })
-        });
+        let containers = containers(at, site.route_server_address());
         // Its daemon is there from the beginning, and runs nothing yet.
         Self {
-            containers: Arc::new(containers.collect()),
+            containers: Arc::new(containers),
             daemon: Arc::new(SimulatedDaemon::start(&site.socket(ATTACKER), &[])),
         }
     }
@@ -75,7 +81,7 @@ impl Attacker {
         let stop = CancellationToken::new();
         let (daemon, containers) = (self.daemon.clone(), self.containers.clone());
         let deployments = tokio::spawn(redeploy(daemon, containers, stop.clone()));
-        let requests = tokio::spawn(ask(site.entrypoints.web, stop.clone()));
+        let requests = tokio::spawn(ask(site.entrypoints.pages.at(), stop.clone()));
         let _ = std::fs::remove_file(site.socket(ROGUE));
         let rogue = UnixListener::bind(site.socket(ROGUE)).expect("the rogue's socket");
         let rogue = tokio::spawn(talk(rogue, stop.clone()));

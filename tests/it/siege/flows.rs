@@ -16,10 +16,12 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 
 use super::backends::Whose;
-use super::site::{AUTO, Entrypoints, LIMITED, MAIL, SHOP, Site};
+use super::site::{AUTO, Entrypoints, LIMITED, MAIL, Pages, SHOP};
 
 /// What takes longer has failed.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Within what a change of the victim is live.
+const IN_TIME: Duration = Duration::from_secs(1);
 /// Between two requests of a flow.
 const PAUSE: Duration = Duration::from_millis(5);
 /// What is asked for: nobody else answers a challenge of the victim's names either.
@@ -55,21 +57,21 @@ pub(super) struct Tally {
     took: BTreeMap<&'static str, Vec<Duration>>,
     faults: BTreeMap<(&'static str, Fault), usize>,
     changes: usize,
-    pub(super) slowest_change: Duration,
+    slowest_change: Duration,
 }
 
 impl Flows {
-    pub(super) fn start(site: &Site) -> Self {
+    pub(super) fn start(entrypoints: Entrypoints) -> Self {
         let Entrypoints {
-            web,
+            pages,
             websecure,
             tcp: tcp_at,
             dynamic,
             udp: udp_at,
-        } = site.entrypoints;
+        } = entrypoints;
         let is_over = Arc::new(AtomicBool::new(false));
         let tls = Arc::new(client_config());
-        let tls_of_mail = tls.clone();
+        let [tls_of_pages, tls_of_mail, tls_of_limit] = [(); 3].map(|()| tls.clone());
         let flow = |kind: &'static str, ask: Box<dyn Fn(usize) -> Result<(), Fault> + Send>| {
             let is_over = is_over.clone();
             thread::spawn(move || {
@@ -89,12 +91,15 @@ impl Flows {
                 "https",
                 Box::new(move |index| https(websecure, SHOP, path(index), &tls)),
             ),
-            flow("auto", Box::new(move |index| http(web, AUTO, path(index)))),
+            flow(
+                "auto",
+                Box::new(move |index| page(pages, AUTO, path(index), &tls_of_pages)),
+            ),
             flow("tcp", Box::new(move |_| tcp(tcp_at))),
             flow("dynamic", Box::new(move |_| tcp(dynamic))),
             flow("mail", Box::new(move |_| mail(websecure, &tls_of_mail))),
             flow("udp", Box::new(move |_| udp(udp_at))),
-            flow("limited", Box::new(move |_| limited(web))),
+            flow("limited", Box::new(move |_| limited(pages, &tls_of_limit))),
         ];
         Self { is_over, threads }
     }
@@ -146,6 +151,15 @@ impl Tally {
             .collect()
     }
 
+    /// Each change is live within a second; on a machine that is too busy for that without any
+    /// attack, in twice the time that it takes there.
+    #[track_caller]
+    pub(super) fn changes_are_in_time(&self, quiet: &Self) {
+        let limit = IN_TIME.max(2 * quiet.slowest_change);
+        let slowest = self.slowest_change;
+        assert!(slowest < limit, "a change was live after {slowest:?}");
+    }
+
     /// By how much the slowest hundredth of each kind is slower.
     pub(super) fn compared_with(&self, other: &Self) -> String {
         let ratios = self.took.iter().map(|(kind, took)| {
@@ -183,15 +197,27 @@ fn percentile_99(ascending: &[Duration]) -> Duration {
 }
 
 /// One that is refused for its number is as it is to be.
-fn limited(at: SocketAddr) -> Result<(), Fault> {
-    match http(at, LIMITED, "/") {
+fn limited(pages: Pages, tls: &Arc<ClientConfig>) -> Result<(), Fault> {
+    match page(pages, LIMITED, "/", tls) {
         Err(Fault::Failed(how)) if how.contains("429") => Err(Fault::Limited),
         other => other,
     }
 }
 
-/// One request on a connection of its own.
-pub(super) fn http(at: SocketAddr, host: &str, path: &str) -> Result<(), Fault> {
+/// One request on a connection of its own, as the machine serves pages.
+pub(super) fn page(
+    pages: Pages,
+    host: &str,
+    path: &str,
+    tls: &Arc<ClientConfig>,
+) -> Result<(), Fault> {
+    match pages {
+        Pages::Plain(at) => http(at, host, path),
+        Pages::Secure(at) => https(at, host, path, tls),
+    }
+}
+
+fn http(at: SocketAddr, host: &str, path: &str) -> Result<(), Fault> {
     judged(connect(at).and_then(|stream| exchange(stream, host, path)))
 }
 
@@ -226,7 +252,7 @@ fn tcp(at: SocketAddr) -> Result<(), Fault> {
 
 fn udp(at: SocketAddr) -> Result<(), Fault> {
     let ask = || {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        let socket = UdpSocket::bind("0.0.0.0:0")?;
         socket.set_read_timeout(Some(TIMEOUT))?;
         socket.send_to(b"?", at)?;
         let mut answer = [0; 512];
@@ -273,7 +299,7 @@ fn judged(answer: io::Result<String>) -> Result<(), Fault> {
 }
 
 /// Whatever the certificate: who answers is told by what is answered.
-fn client_config() -> ClientConfig {
+pub(super) fn client_config() -> ClientConfig {
     let provider = Arc::new(ring::default_provider());
     let schemes = provider
         .signature_verification_algorithms

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -31,10 +32,32 @@ const TOKEN: &str = "siege-token";
 const PATIENCE: Duration = Duration::from_secs(15);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
+/// Where pages are: where there are no certificates, Traefik serves them as they are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Pages {
+    Plain(SocketAddr),
+    Secure(SocketAddr),
+}
+
+impl Pages {
+    pub(super) fn at(self) -> SocketAddr {
+        match self {
+            Self::Plain(at) | Self::Secure(at) => at,
+        }
+    }
+
+    fn entrypoint(self) -> &'static str {
+        match self {
+            Self::Plain(_) => "web",
+            Self::Secure(_) => "websecure",
+        }
+    }
+}
+
 /// Where Traefik's entry points are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entrypoints {
-    pub(super) web: SocketAddr,
+    pub(super) pages: Pages,
     pub(super) websecure: SocketAddr,
     pub(super) tcp: SocketAddr,
     /// The one that is handed out on demand.
@@ -45,9 +68,9 @@ pub(super) struct Entrypoints {
 /// The victim's servers and one of the attacker's.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Servers {
-    shop: SocketAddr,
-    tcp: SocketAddr,
-    udp: SocketAddr,
+    pub(super) shop: SocketAddr,
+    pub(super) tcp: SocketAddr,
+    pub(super) udp: SocketAddr,
     pub(super) attackers: SocketAddr,
 }
 
@@ -66,6 +89,8 @@ impl Site {
     /// Up, with the victim served: what it has, it has before anybody comes.
     pub(super) async fn up() -> Self {
         let machine = Machine::new();
+        let entrypoints = Entrypoints::free();
+        let pages = entrypoints.pages;
         let shop = backends::http("127.0.11.66", Whose::Victims, String::new()).await;
         let servers = Servers {
             shop,
@@ -74,8 +99,10 @@ impl Site {
             attackers: backends::http("127.0.11.2", Whose::Attackers, format!("http://{shop}/"))
                 .await,
         };
-        let victim =
-            SimulatedDaemon::start(&machine.socket(VICTIM), &victims_containers(&servers, 0));
+        let victim = SimulatedDaemon::start(
+            &machine.socket(VICTIM),
+            &victims_containers(&servers, pages, 0),
+        );
         let token = machine.state_dir().join("token");
         std::fs::write(&token, TOKEN).expect("a writable file");
         let mut renet = machine.renet();
@@ -85,7 +112,6 @@ impl Site {
             .arg("--token-file")
             .arg(&token);
         let route_server = RouteServer::spawn(renet).await;
-        let entrypoints = Entrypoints::free();
         let traefik = RealTraefik::start(&entrypoints.arguments(route_server.address()));
         let site = Self {
             machine,
@@ -113,8 +139,11 @@ impl Site {
     pub(super) async fn redeploy(&mut self) -> Duration {
         self.deployments += 1;
         let begun = Instant::now();
-        self.victim
-            .deploy(&victims_containers(&self.servers, self.deployments));
+        self.victim.deploy(&victims_containers(
+            &self.servers,
+            self.entrypoints.pages,
+            self.deployments,
+        ));
         self.is_live(&host_of(self.deployments)).await;
         begun.elapsed()
     }
@@ -139,10 +168,12 @@ impl Site {
     }
 
     async fn is_live(&self, host: &str) {
+        let tls = Arc::new(flows::client_config());
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            let (web, host) = (self.entrypoints.web, host.to_owned());
-            let asked = tokio::task::spawn_blocking(move || flows::http(web, &host, "/"));
+            let (pages, host) = (self.entrypoints.pages, host.to_owned());
+            let tls = tls.clone();
+            let asked = tokio::task::spawn_blocking(move || flows::page(pages, &host, "/", &tls));
             if asked.await.expect("no panic").is_ok() {
                 return;
             }
@@ -157,12 +188,21 @@ impl Site {
 }
 
 /// The name that only this deployment has.
-fn host_of(deployment: i64) -> String {
+pub(super) fn host_of(deployment: i64) -> String {
     format!("deployment-{deployment}.victim.test")
 }
 
 /// Created later with each deployment: whoever is younger has no less right to its names.
-fn victims_containers(servers: &Servers, deployment: i64) -> Vec<SimulatedContainer> {
+pub(super) fn victims_containers(
+    servers: &Servers,
+    pages: Pages,
+    deployment: i64,
+) -> Vec<SimulatedContainer> {
+    let tls = matches!(pages, Pages::Secure(_)).to_string();
+    let pages = pages.entrypoint();
+    let new = format!("traefik.http.routers.new-{deployment}");
+    let [new_rule, new_entrypoints, new_service, new_tls] =
+        ["rule", "entrypoints", "service", "tls"].map(|part| format!("{new}.{part}"));
     let container = |name: &str, at: SocketAddr, labels: &[(&str, String)]| {
         let one = SimulatedContainer {
             created: 1_700_000_000 + deployment,
@@ -199,7 +239,7 @@ fn victims_containers(servers: &Servers, deployment: i64) -> Vec<SimulatedContai
             "traefik.http.routers.limited.rule",
             format!("Host(`{LIMITED}`)"),
         ),
-        ("traefik.http.routers.limited.entrypoints", "web".to_owned()),
+        ("traefik.http.routers.limited.entrypoints", pages.to_owned()),
         ("traefik.http.routers.limited.middlewares", "few".to_owned()),
         ("traefik.http.routers.limited.service", "shop".to_owned()),
         (
@@ -210,17 +250,17 @@ fn victims_containers(servers: &Servers, deployment: i64) -> Vec<SimulatedContai
             "traefik.http.middlewares.few.ratelimit.period",
             "1m".to_owned(),
         ),
-        (
-            "traefik.http.routers.new.rule",
-            format!("Host(`{}`)", host_of(deployment)),
-        ),
-        ("traefik.http.routers.new.entrypoints", "web".to_owned()),
-        ("traefik.http.routers.new.service", "shop".to_owned()),
+        (&*new_rule, format!("Host(`{}`)", host_of(deployment))),
+        (&*new_entrypoints, pages.to_owned()),
+        (&*new_service, "shop".to_owned()),
+        (&*new_tls, tls.clone()),
+        ("traefik.http.routers.limited.tls", tls.clone()),
+        ("traefik.http.routers.admin.tls", tls),
         (
             "traefik.http.routers.admin.rule",
             "Host(`admin.victim.test`)".to_owned(),
         ),
-        ("traefik.http.routers.admin.entrypoints", "web".to_owned()),
+        ("traefik.http.routers.admin.entrypoints", pages.to_owned()),
         ("traefik.http.routers.admin.middlewares", "login".to_owned()),
         ("traefik.http.routers.admin.service", "shop".to_owned()),
         (
@@ -281,7 +321,7 @@ impl Entrypoints {
         let at = |index: usize| held[index].local_addr().expect("an address");
         let udp = UdpSocket::bind("127.0.0.1:0").expect("a port");
         Self {
-            web: at(0),
+            pages: Pages::Plain(at(0)),
             websecure: at(1),
             tcp: at(2),
             dynamic: at(3),
@@ -292,14 +332,14 @@ impl Entrypoints {
     /// As a push configures Traefik.
     fn arguments(&self, route_server: &str) -> Vec<String> {
         let Self {
-            web,
+            pages,
             websecure,
             tcp,
             dynamic,
             udp,
         } = self;
         vec![
-            format!("--entryPoints.web.address={web}"),
+            format!("--entryPoints.web.address={}", pages.at()),
             format!("--entryPoints.websecure.address={websecure}"),
             "--entryPoints.websecure.asDefault=true".to_owned(),
             format!("--entryPoints.tcp-5432.address={tcp}"),
