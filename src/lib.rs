@@ -11,8 +11,8 @@
 //!   proxy ─► traefik
 //! ```
 //!
-//! `causes`, `loopback`, `marks`, `network`, `layout` and `stdout` are leaves; `bundle`, which names
-//! `context`, is the wire between the two programs. `traefik`, `render`, `push::plan`,
+//! `causes`, `loopback`, `marks`, `network`, `layout`, `printable` and `stdout` are leaves; `bundle`,
+//! which names `context`, is the wire between the two programs. `traefik`, `render`, `push::plan`,
 //! `route_server::routes`, `route_server::ports` and `route_server::index` are pure: no tokio, no
 //! files, no clock, no environment. Only `remote` starts `ssh`; only `release` asks the internet; only
 //! `route_server::docker` opens a Docker socket.
@@ -28,6 +28,8 @@ mod loopback;
 mod marks;
 
 pub mod network;
+
+mod printable;
 
 pub mod stdout;
 

@@ -26,8 +26,8 @@ use self::image::Ports;
 use self::list::Unreadable;
 use self::version::Version;
 use super::container::Container;
-use super::shown::shown;
 use crate::causes::with_causes;
+use crate::printable::shortened;
 
 pub use self::event::{ContainerEvent, EventKind};
 
@@ -193,6 +193,6 @@ async fn within<T>(
 
 /// In one line; what the engine says is part of it.
 fn failed(request: &'static str, error: &(dyn Error + 'static)) -> EngineError {
-    let cause = shown(&with_causes(error), LONGEST_CAUSE);
+    let cause = shortened(&with_causes(error), LONGEST_CAUSE).into_owned();
     EngineError::Failed { request, cause }
 }

@@ -24,6 +24,7 @@ use super::routes::{
 };
 use crate::network::NetworkId;
 use crate::ownership::Grant;
+use crate::printable::{LONGEST_SHOWN, shortened};
 use crate::traefik::dynamic::Switch;
 use crate::traefik::entrypoint::Listener;
 
@@ -132,18 +133,15 @@ impl Known {
                 rejected.push(Rejected {
                     resource: loss.resource().map(|one| one.to_string()),
                     repository: id.map_or_else(|| "host".to_owned(), |id| id.to_string()),
-                    container: claims[container].container.clone(),
-                    router: claims[container].claims[place].router.clone(),
+                    container: shortened(&claims[container].container, LONGEST_SHOWN).into_owned(),
+                    router: shortened(&claims[container].claims[place].router, LONGEST_SHOWN)
+                        .into_owned(),
                     reason: loss.to_string(),
                     hint: self.owners.way_out(id.into(), &loss),
                 });
             }
         }
-        rejected.sort();
-        OwnerListing {
-            owners: self.owners.owned(self.at),
-            rejected,
-        }
+        OwnerListing::new(self.owners.owned(self.at), rejected)
     }
 
     /// The document without any certificate resolver: a Traefik that reads it serves the

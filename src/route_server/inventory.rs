@@ -1,16 +1,14 @@
 //! The containers as they are known, `/containers.json`: what the routes were made of, for whoever
 //! asks why one is missing. Pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::container::{Address, Condition, Container, DaemonContainers};
+use super::disclosure;
 use crate::network::NetworkId;
-
-/// The label that says whether Traefik may know a container. Its value is no secret; those of the
-/// others under `traefik.` may be, as passwords of `basicauth.users` are.
-const ENABLE: &str = "traefik.enable";
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
@@ -27,8 +25,8 @@ struct Listed<'c> {
     address: Address,
     exposed_tcp_ports: &'c [u16],
     exposed_udp_ports: &'c [u16],
-    /// Each label, with its value where that is no secret.
-    labels: BTreeMap<&'c str, Option<&'c str>>,
+    /// Each label, with its value where that may be shown.
+    labels: BTreeMap<&'c str, Cow<'c, str>>,
 }
 
 /// The containers of all daemons, or those that are called so: by the engine, or as a service.
@@ -78,16 +76,9 @@ fn listed(socket: Option<NetworkId>, container: &Container) -> Listed<'_> {
         exposed_udp_ports,
         labels: labels
             .iter()
-            .map(|(label, value)| (label.as_str(), shown(label, value)))
+            .map(|(label, value)| (label.as_str(), disclosure::label(label, value)))
             .collect(),
     }
-}
-
-fn shown<'v>(label: &str, value: &'v str) -> Option<&'v str> {
-    // In any case: labels are told apart from their misspellings only when they are decoded.
-    let label = label.to_ascii_lowercase();
-    let is_secret = label.starts_with("traefik.") && label != ENABLE;
-    (!is_secret).then_some(value)
 }
 
 #[cfg(test)]
@@ -112,7 +103,7 @@ mod tests {
                 "labels": {
                     "rediacc.service_name": "web",
                     "traefik.enable": "true",
-                    "Traefik.http.middlewares.a.basicauth.users": null,
+                    "Traefik.http.middlewares.a.basicauth.users": "***",
                 },
             }])
         );

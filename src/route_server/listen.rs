@@ -5,13 +5,14 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, bail};
 use listenfd::ListenFd;
+use nix::sys::socket::{Backlog, listen as set_backlog};
 use tokio::net::TcpListener;
 
 /// The socket that systemd passes, which outlives this process; without one, binds the address.
 pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     let mut passed = ListenFd::from_env();
     let listener = match passed.len() {
-        0 => std::net::TcpListener::bind(address).map_err(|error| bind_error(address, &error))?,
+        0 => bind(address).map_err(|error| bind_error(address, &error))?,
         1 => passed
             .take_tcp_listener(0)
             .context("cannot use the socket that systemd passes")?
@@ -20,6 +21,14 @@ pub fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     };
     listener.set_nonblocking(true)?;
     TcpListener::from_std(listener).context("cannot use the listening socket")
+}
+
+/// With as long a queue as systemd's sockets have: one that is full costs a Traefik that connects
+/// again whole seconds.
+fn bind(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let listener = std::net::TcpListener::bind(address)?;
+    set_backlog(&listener, Backlog::MAXALLOWABLE)?;
+    Ok(listener)
 }
 
 fn bind_error(address: SocketAddr, error: &io::Error) -> anyhow::Error {

@@ -32,6 +32,9 @@ pub struct Metrics {
     /// How many publications fell into each bucket alone; the last one has no bound.
     publications: [AtomicU64; BUCKETS_MS.len() + 1],
     delay_us: AtomicU64,
+    connections: AtomicU64,
+    closed_for_room: AtomicU64,
+    closed_late: AtomicU64,
 }
 
 impl Metrics {
@@ -43,6 +46,22 @@ impl Metrics {
     /// A daemon gave a list of its containers.
     pub fn listed(&self) {
         self.lists.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// So many connections are open.
+    pub fn connections(&self, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.connections.store(count, Ordering::Relaxed);
+    }
+
+    /// A connection was closed in favour of another one.
+    pub fn closed_for_room(&self) {
+        self.closed_for_room.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection was closed because nothing came on it for too long, or too slowly.
+    pub fn closed_late(&self) {
+        self.closed_late.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A change was published, so long after it was noticed.
@@ -94,6 +113,7 @@ impl Metrics {
             text.family(name, "counter", help);
             text.sample(name, "", counter.load(Ordering::Relaxed));
         }
+        self.render_connections(&mut text);
         self.render_delays(&mut text);
         text.0
     }
@@ -130,6 +150,22 @@ impl Metrics {
             "Goes up by one with each other /routes.yaml, from 1 at the start.",
         );
         text.sample("rediacc_routes_version", "", published.version);
+    }
+
+    fn render_connections(&self, text: &mut Text) {
+        let name = "rediacc_connections";
+        text.family(name, "gauge", "Connections to these endpoints.");
+        text.sample(name, "", self.connections.load(Ordering::Relaxed));
+        let name = "rediacc_connections_closed_total";
+        text.family(
+            name,
+            "counter",
+            "Connections that were closed for others' sake, or because their clients were late.",
+        );
+        for (reason, counter) in [("room", &self.closed_for_room), ("late", &self.closed_late)] {
+            let label = format!("reason=\"{reason}\"");
+            text.sample(name, &label, counter.load(Ordering::Relaxed));
+        }
     }
 
     fn render_delays(&self, text: &mut Text) {

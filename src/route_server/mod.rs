@@ -12,7 +12,8 @@
 //! Beside it, `explain` and `owners` ask a server that runs, and `once` prints without serving.
 //!
 //! What holds everywhere: a daemon's part is replaced whole; nothing incomplete is served; no
-//! daemon waits for another. One thread does it all, so that nothing is shared under a lock.
+//! daemon waits for another. One thread does it all, so that no lock is ever waited for: what takes
+//! long, as rendering an answer for people, is done beside it and handed over whole.
 
 pub mod absences;
 mod certificates;
@@ -28,17 +29,19 @@ pub mod logging;
 pub mod metrics;
 pub mod once;
 pub mod publish;
+mod renderings;
 pub mod serve;
-mod shown;
 pub mod store;
 pub mod supervise;
 pub mod surroundings;
 pub mod systemd;
 pub mod throttle;
 pub mod timestamp;
+pub mod token;
 pub mod watch;
 
 pub mod container;
+pub mod disclosure;
 pub mod index;
 pub mod options;
 pub mod owners;
@@ -70,6 +73,7 @@ use self::serve::About;
 use self::store::Store;
 use self::supervise::{Places, Sources};
 use self::surroundings::Surroundings;
+use self::token::Door;
 use crate::stdout;
 
 /// How long the end of the program waits for a disk that hangs.
@@ -127,6 +131,7 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
         signal(SignalKind::terminate())?,
         signal(SignalKind::interrupt())?,
     );
+    let limits = connections::limits::claim_descriptors();
     let listener = listen::listen(options.listen)?;
     info!(address = %listener.local_addr()?, "listening");
     let (publisher, view) = publish::channel();
@@ -136,6 +141,7 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
         auto_routes: settings.auto_routes,
         dynamic_ports: options.dynamic_ports,
         started,
+        door: Door::of(options.token_file()),
         metrics: Arc::default(),
     };
     let metrics: Arc<Metrics> = about.metrics.clone();
@@ -151,15 +157,8 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
         surroundings,
         releases,
     };
-    let supervision = supervise::supervise(
-        sources,
-        index,
-        store,
-        publisher,
-        metrics,
-        stop.clone(),
-    );
-    let serving = serve::serve(listener, view, about, stop.clone());
+    let supervision = supervise::supervise(sources, index, store, publisher, metrics, stop.clone());
+    let serving = serve::serve(listener, view, about, limits, stop.clone());
     let stopping = async {
         tokio::select! {
             _ = terminate.recv() => {}

@@ -12,9 +12,11 @@ use super::container::{Container, DaemonContainers};
 use super::discover::scan;
 use super::docker::{Engine, EngineError, Memory};
 use super::index::Index;
+use super::publish::LONGEST_ERROR;
 use super::supervise::Places;
 use super::timestamp::unix_seconds;
 use super::watch::FIRST_ATTEMPT;
+use crate::printable::shortened;
 
 /// The document of all daemons that answer, and what the others had to say.
 pub async fn document(
@@ -34,6 +36,8 @@ pub async fn document(
                 index.reset(path, seen);
             }
             Err(error) => {
+                let error = error.to_string();
+                let error = shortened(&error, LONGEST_ERROR);
                 silent.push(format!("{}: {error}", path.display()));
                 unheard.push(socket.network_id);
             }

@@ -1,6 +1,7 @@
 //! What the operator says to `renet route-server`: arguments, or the environment that systemd
 //! reads from `router.env`.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -143,12 +144,22 @@ pub struct Options {
     )]
     pub state_dir: PathBuf,
 
+    /// The file with the token that /routes.yaml asks for; without one, whoever asks gets it
+    #[arg(long, env = "REDIACC_TOKEN_FILE", value_name = "PATH")]
+    pub token_file: Option<OsString>,
+
     /// Print the routes of this moment and exit
     #[arg(long)]
     pub once: bool,
 }
 
 impl Options {
+    /// The file with the token, if one is asked for.
+    pub fn token_file(&self) -> Option<&Path> {
+        let path = self.token_file.as_deref().map(Path::new);
+        path.filter(|path| !path.as_os_str().is_empty())
+    }
+
     /// The part that routes depend on.
     pub fn route_settings(&self) -> RouteSettings {
         RouteSettings {

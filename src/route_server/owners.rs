@@ -123,6 +123,7 @@ fn row(owned: &Owned) -> [String; 5] {
         by,
         since,
         last_seen,
+        rejected: _,
     } = owned;
     let why = match by {
         Title::Taken => "taken",
@@ -154,6 +155,7 @@ mod tests {
             by,
             since: since.map(str::to_owned),
             last_seen: since.map(str::to_owned),
+            rejected: Vec::new(),
         };
         let listing = OwnerListing {
             owners: vec![

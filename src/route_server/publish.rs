@@ -9,10 +9,16 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+use super::disclosure::Disclosure;
 use super::index::{Known, Snapshot};
+use super::renderings::Renderings;
 use super::routes::document::Summary;
 use super::routes::{Rejection, Severity};
 use crate::network::NetworkId;
+use crate::printable::shortened;
+
+/// How much of what a daemon says of its failure is told on. It may be anything.
+pub(super) const LONGEST_ERROR: usize = 300;
 
 /// Routes as they are served.
 #[derive(Debug)]
@@ -25,6 +31,8 @@ pub struct Publication {
     pub summary: Summary,
     /// What it was rendered from.
     pub known: Known,
+    /// What was made of it for those who asked.
+    pub renderings: Renderings,
 }
 
 /// How one daemon is doing.
@@ -109,6 +117,7 @@ impl Publisher {
             log_new(
                 before.map_or(&[], |before| &before.summary.rejections),
                 &summary.rejections,
+                &known,
             );
             let version = match before {
                 // Traefik is told of nothing when the document is the same to the letter.
@@ -125,13 +134,17 @@ impl Publisher {
                 yaml,
                 summary,
                 known,
+                renderings: Renderings::default(),
             }));
             true
         });
     }
 
     /// Publishes how the daemons are doing, if that is something else than before.
-    pub fn daemons(&self, statuses: Vec<DaemonStatus>) {
+    pub fn daemons(&self, mut statuses: Vec<DaemonStatus>) {
+        for error in statuses.iter_mut().filter_map(|one| one.error.as_mut()) {
+            *error = shortened(error, LONGEST_ERROR).into_owned();
+        }
         self.daemons.send_if_modified(|current| {
             let is_news = *current != statuses;
             if is_news {
@@ -143,9 +156,15 @@ impl Publisher {
 }
 
 /// A rejection is logged when it appears, and not again while it stays.
-fn log_new(before: &[Rejection], now: &[Rejection]) {
+fn log_new(before: &[Rejection], now: &[Rejection], known: &Known) {
     let before: BTreeSet<&Rejection> = before.iter().collect();
-    for rejection in now.iter().filter(|rejection| !before.contains(rejection)) {
+    let new: Vec<&Rejection> = now.iter().filter(|one| !before.contains(one)).collect();
+    if new.is_empty() {
+        return;
+    }
+    let disclosure = Disclosure::of(known.daemons().iter().map(Arc::as_ref));
+    for rejection in new {
+        let rejection = disclosure.rejection(rejection);
         let Rejection {
             container,
             network_id,
@@ -153,7 +172,7 @@ fn log_new(before: &[Rejection], now: &[Rejection]) {
             reason,
             hint,
             severity,
-        } = rejection;
+        } = &rejection;
         let what = match severity {
             Severity::Rejection => "rejected",
             Severity::Warning => "served, with a warning",

@@ -1,30 +1,34 @@
 //! The endpoints, plain HTTP on loopback: what is published, to Traefik and to people.
+//!
+//! `/routes.yaml` holds the passwords of all repositories, and is for Traefik, which has a token. The
+//! other paths are for everybody, and hold nothing that somebody must not know.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Router};
 use serde::Serialize;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::certificates::Certificates;
+use super::connections::limits::Limits;
 use super::connections::{self, Connection};
-use super::inventory::inventory;
-use super::listing::listing;
 use super::metrics::{CONTENT_TYPE, Metrics};
 use super::ports::{PortListing, PortRange};
 use super::publish::{DaemonState, Publication, View};
+use super::renderings::{self, RenderError, Renderer, Rendering};
 use super::routes::Severity;
+use super::token::{Door, Refusal, Standing};
 
 /// How long a poll is held while nothing changes. A Traefik that ends waits for its poll, so that
 /// it is short; it is longer where a needless answer costs more.
@@ -48,7 +52,7 @@ const PATHS: [&str; 7] = [
 ];
 
 /// What the answers are made of, beside what is published.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct About {
     /// The domain of auto routes.
     pub base_domain: Option<String>,
@@ -58,18 +62,23 @@ pub struct About {
     pub dynamic_ports: Option<PortRange>,
     /// When the server started.
     pub started: Instant,
+    /// Who may poll.
+    pub door: Door,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
 
 /// Serves until told to stop; polls that are held are answered then.
-pub async fn serve(
+pub(super) async fn serve(
     listener: TcpListener,
     view: View,
     about: About,
+    limits: Limits,
     stop: CancellationToken,
 ) -> io::Result<()> {
+    let counted = about.metrics.clone();
     let shared = Shared {
+        renderer: Renderer::new(view.clone()),
         view,
         about: Arc::new(about),
         stop: stop.clone(),
@@ -85,12 +94,13 @@ pub async fn serve(
         .method_not_allowed_fallback(method_not_allowed)
         .fallback(not_found)
         .with_state(shared);
-    connections::serve(listener, router, stop).await
+    connections::serve(listener, router, limits, counted, stop).await
 }
 
 #[derive(Clone)]
 struct Shared {
     view: View,
+    renderer: Renderer,
     about: Arc<About>,
     stop: CancellationToken,
 }
@@ -100,7 +110,12 @@ async fn routes_yaml(
     Extension(connection): Extension<Connection>,
     RawQuery(query): RawQuery,
     method: Method,
+    headers: HeaderMap,
 ) -> Response {
+    if let Err(refusal) = shared.about.door.admit(&headers).await {
+        return refused(&refusal);
+    }
+    connection.is_traefiks();
     let certificates = Certificates::of(query.as_deref());
     let sent = connection.sent.load(Ordering::Relaxed);
     let deferral = &connection.deferral;
@@ -128,12 +143,10 @@ async fn routes_yaml(
     let has_none =
         is_first || certificates == Certificates::Never || deferral.pending.load(Ordering::Relaxed);
     let yaml = if has_none {
-        // Made anew, for a Traefik that starts: polls of others are not kept waiting by it.
-        let made = publication.clone();
-        match spawn_blocking(move || made.known.yaml_without_resolvers()).await {
-            Ok(Ok(yaml)) => yaml.into(),
+        match shared.renderer.get(Rendering::WithoutResolvers).await {
+            Ok(yaml) => yaml,
             // Certificates too soon are better than no routes.
-            Ok(Err(_)) | Err(_) => publication.yaml.clone(),
+            Err(_) => publication.yaml.clone(),
         }
     } else {
         publication.yaml.clone()
@@ -163,25 +176,11 @@ async fn hold(shared: &Shared, sent: u64) {
 }
 
 async fn routes_json(State(shared): State<Shared>) -> Response {
-    let Some(publication) = shared.published() else {
-        return shared.not_complete();
-    };
-    // Made anew for each question, which people ask: polls are not kept waiting by it.
-    match spawn_blocking(move || listing(&publication.known.routes())).await {
-        Ok(Ok(listing)) => json(StatusCode::OK, &listing),
-        Ok(Err(error)) => failed(&error),
-        Err(error) => failed(&error),
-    }
+    shared.rendered(shared.renderer.get(Rendering::RoutesJson).await)
 }
 
 async fn owners(State(shared): State<Shared>) -> Response {
-    let Some(publication) = shared.published() else {
-        return shared.not_complete();
-    };
-    match spawn_blocking(move || publication.known.owners()).await {
-        Ok(owners) => json(StatusCode::OK, &owners),
-        Err(error) => failed(&error),
-    }
+    shared.rendered(shared.renderer.get(Rendering::Owners).await)
 }
 
 async fn health(State(shared): State<Shared>) -> Response {
@@ -190,7 +189,14 @@ async fn health(State(shared): State<Shared>) -> Response {
     let are_live = daemons
         .iter()
         .all(|daemon| daemon.state == DaemonState::Live);
-    let (code, status) = match (&published, are_live) {
+    let standing = shared.about.door.standing();
+    let is_well = are_live && !matches!(standing, Standing::Closed(_));
+    let (access, why_closed) = match standing {
+        Standing::Open => ("open", None),
+        Standing::Token => ("token", None),
+        Standing::Closed(reason) => ("closed", Some(reason)),
+    };
+    let (code, status) = match (&published, is_well) {
         (None, _) => (StatusCode::SERVICE_UNAVAILABLE, "starting"),
         (Some(_), false) => (StatusCode::OK, "degraded"),
         (Some(_), true) => (StatusCode::OK, "ok"),
@@ -207,6 +213,7 @@ async fn health(State(shared): State<Shared>) -> Response {
         "rejections": summary.map_or(0, |summary| summary.count(Severity::Rejection)),
         "warnings": summary.map_or(0, |summary| summary.count(Severity::Warning)),
         "daemons": *daemons,
+        "routes_yaml": {"access": access, "error": why_closed},
     });
     json(code, &body)
 }
@@ -227,14 +234,14 @@ async fn metrics(State(shared): State<Shared>) -> Response {
 }
 
 async fn containers_json(State(shared): State<Shared>, RawQuery(query): RawQuery) -> Response {
-    let Some(publication) = shared.published() else {
-        return shared.not_complete();
-    };
     // Names of containers and services hold nothing that would have to be encoded.
     let pairs = query.iter().flat_map(|query| query.split('&'));
     let name = pairs.filter_map(|pair| pair.strip_prefix("name=")).next();
-    let daemons = publication.known.daemons().iter();
-    json(StatusCode::OK, &inventory(daemons.map(Arc::as_ref), name))
+    let rendered = match name {
+        Some(name) => shared.renderer.containers(name.to_owned()).await,
+        None => shared.renderer.get(Rendering::ContainersJson).await,
+    };
+    shared.rendered(rendered)
 }
 
 async fn not_found() -> Response {
@@ -252,6 +259,14 @@ impl Shared {
         self.view.publication.borrow().clone()
     }
 
+    fn rendered(&self, rendered: Result<Bytes, RenderError>) -> Response {
+        match rendered {
+            Ok(body) => whole_json(StatusCode::OK, body),
+            Err(RenderError::NotComplete) => self.not_complete(),
+            Err(error) => failed(&error),
+        }
+    }
+
     fn not_complete(&self) -> Response {
         let daemons = self.view.daemons.borrow();
         let connecting: Vec<_> = daemons
@@ -267,15 +282,38 @@ impl Shared {
     }
 }
 
-/// With a line end, for people who use curl.
+/// Why there are no routes, and what to do about it.
+fn refused(refusal: &Refusal) -> Response {
+    let (error, hint) = match refusal {
+        Refusal::Token => (
+            "this path asks for Traefik's token".to_owned(),
+            "send `Authorization: Bearer TOKEN`, as traefik.yml does; /routes.json shows the \
+             routes without their secrets",
+        ),
+        Refusal::Closed(reason) => (
+            reason.clone(),
+            "run `rdc context push-infra MACHINE` to write it anew",
+        ),
+    };
+    let body = json!({ "error": error, "hint": hint });
+    let mut response = json(StatusCode::UNAUTHORIZED, &body);
+    let scheme = HeaderValue::from_static("Bearer");
+    response
+        .headers_mut()
+        .insert(header::WWW_AUTHENTICATE, scheme);
+    response
+}
+
 fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    match serde_json::to_string(body) {
-        Ok(text) => {
-            let content_type = [(header::CONTENT_TYPE, "application/json")];
-            (status, content_type, text + "\n").into_response()
-        }
+    match renderings::json(body) {
+        Ok(body) => whole_json(status, body),
         Err(error) => failed(&error),
     }
+}
+
+fn whole_json(status: StatusCode, body: Bytes) -> Response {
+    let content_type = [(header::CONTENT_TYPE, "application/json")];
+    (status, content_type, body).into_response()
 }
 
 fn failed(error: &dyn std::error::Error) -> Response {

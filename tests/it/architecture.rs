@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each module may name, itself aside.
-const MAY_NAME: [(&str, &[&str]); 17] = [
+const MAY_NAME: [(&str, &[&str]); 18] = [
     ("causes", &[]),
     ("loopback", &[]),
     ("marks", &["layout"]),
     ("network", &[]),
     ("layout", &[]),
+    ("printable", &[]),
     ("stdout", &[]),
     ("traefik", &["network", "ownership"]),
     ("ownership", &["network", "traefik"]),
@@ -54,6 +55,7 @@ const MAY_NAME: [(&str, &[&str]); 17] = [
             "marks",
             "network",
             "ownership",
+            "printable",
             "stdout",
             "traefik",
         ],

@@ -26,7 +26,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 /// A Traefik that runs. Dropping it kills it.
 pub(crate) struct RealTraefik {
-    _child: Child,
+    child: Child,
     api: String,
     log: Arc<Mutex<Vec<Value>>>,
 }
@@ -69,11 +69,12 @@ impl RealTraefik {
                 append(&log, line);
             }
         });
-        Self {
-            _child: child,
-            api,
-            log,
-        }
+        Self { child, api, log }
+    }
+
+    /// Whether it is still the process that was started.
+    pub(crate) fn runs(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     /// An answer of its API; null where it says that there is no such thing.

@@ -168,6 +168,11 @@ impl RouteServer {
         self.connect().await.metric(sample).await
     }
 
+    /// Its process's number.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Where it listens.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -212,7 +217,12 @@ impl Connection {
     }
 
     pub(crate) async fn request(&mut self, method: &str, path: &str) -> Answer {
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: renet\r\n\r\n");
+        self.request_with(method, path, "").await
+    }
+
+    /// With headers, each of them with its line end.
+    pub(crate) async fn request_with(&mut self, method: &str, path: &str, headers: &str) -> Answer {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: renet\r\n{headers}\r\n");
         self.0.write_all(request.as_bytes()).await.expect("written");
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {

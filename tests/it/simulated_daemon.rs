@@ -40,6 +40,7 @@ pub(crate) struct SimulatedContainer {
     pub(crate) more_networks: Vec<(&'static str, &'static str)>,
     /// Whose network it is on, instead of its own.
     pub(crate) network_of: Option<&'static str>,
+    /// When it was created, in seconds since 1970.
     pub(crate) created: i64,
 }
 
@@ -331,6 +332,19 @@ impl SimulatedDaemon {
             let container = daemon.containers.iter().find(|other| other.name == name);
             let container = container.expect("a known container").clone();
             daemon.event("update", &container);
+        });
+    }
+
+    /// Starts all of these and ends all others, with one event.
+    pub(crate) fn deploy(&self, containers: &[SimulatedContainer]) {
+        let containers = at_home(containers, &self.socket);
+        self.change(|daemon| {
+            daemon.containers = containers;
+            let first = daemon.containers.first().cloned();
+            daemon.event(
+                "start",
+                &first.unwrap_or_else(|| SimulatedContainer::new("none")),
+            );
         });
     }
 

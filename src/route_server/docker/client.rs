@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio::net::UnixStream;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::route_server::shown::{LONGEST, shown};
+use crate::printable::{LONGEST_SHOWN, shortened};
 
 /// What an engine that refuses something may say about it.
 const REFUSAL: Most = Most {
@@ -140,7 +140,11 @@ fn refusal(status: StatusCode, body: &[u8]) -> String {
     format!(
         "the engine answers {}: {}",
         status.as_u16(),
-        said.map_or("no reason given".to_owned(), |said| shown(&said, LONGEST))
+        said.map_or("no reason given".to_owned(), |said| shortened(
+            &said,
+            LONGEST_SHOWN
+        )
+        .into_owned())
     )
 }
 

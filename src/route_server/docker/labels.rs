@@ -8,8 +8,8 @@ use std::fmt;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::printable::{LONGEST_SHOWN, shortened};
 use crate::route_server::container::{ONE_OFF, Oversized};
-use crate::route_server::shown::{LONGEST, shown};
 
 /// Whose labels are kept.
 const ROOTS: [&str; 2] = ["traefik.", "rediacc."];
@@ -65,7 +65,7 @@ impl<'de> Deserialize<'de> for Labels {
                     bytes += size;
                     if size > Oversized::MOST_OF_ONE {
                         labels.oversized.get_or_insert_with(|| Oversized::Label {
-                            label: shown(&label, LONGEST),
+                            label: shortened(&label, LONGEST_SHOWN).into_owned(),
                             bytes: size,
                         });
                     }
@@ -145,7 +145,7 @@ mod tests {
             panic!("{labels:?}");
         };
         assert!(label.starts_with("traefik.\\u{1b}xx"), "{label}");
-        assert!(label.chars().count() <= LONGEST);
+        assert!(label.chars().count() <= LONGEST_SHOWN);
 
         let labels: serde_json::Map<_, _> = (0..40)
             .map(|number| (format!("traefik.{number}"), "x".repeat(7000).into()))

@@ -13,7 +13,7 @@ use tracing::warn;
 
 use super::client::Most;
 use super::labels::Labels;
-use crate::route_server::shown::{LONGEST, shown};
+use crate::printable::{LONGEST_SHOWN, shortened};
 
 /// A list of ten thousand containers has some 20 MB.
 pub(super) const MOST: Most = Most {
@@ -169,7 +169,7 @@ impl<'de> Deserialize<'de> for Entries {
 /// What is wrong, and how the container begins.
 fn fault(error: &serde_json::Error, entry: &str) -> String {
     let beginning: String = entry.chars().take(100).collect();
-    shown(&format!("{error}: {beginning}"), LONGEST)
+    shortened(&format!("{error}: {beginning}"), LONGEST_SHOWN).into_owned()
 }
 
 fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(ids, ["good", "odd", "empty"]);
         assert_eq!(unreadable.0.len(), 5);
         for fault in &unreadable.0 {
-            assert!(fault.chars().count() <= LONGEST, "{fault}");
+            assert!(fault.chars().count() <= LONGEST_SHOWN, "{fault}");
             assert!(!fault.chars().any(char::is_control), "{fault}");
         }
     }

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use super::labels::is_ours;
 use super::list::{Port, Summary};
+use crate::printable::{LONGEST_SHOWN, shortened};
 use crate::route_server::container::{Address, Condition, Container};
-use crate::route_server::shown::{LONGEST, shown};
 
 /// On the network of another container; behind it the other's name or id.
 const OF_A_CONTAINER: &str = "container:";
@@ -75,7 +75,7 @@ fn name(names: &[String]) -> String {
         .iter()
         .map(|name| name.trim_start_matches('/'))
         .find(|name| !name.contains('/'));
-    shown(own.unwrap_or_default(), LONGEST)
+    shortened(own.unwrap_or_default(), LONGEST_SHOWN).into_owned()
 }
 
 fn condition(summary: &Summary) -> Condition {

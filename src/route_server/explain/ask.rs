@@ -1,4 +1,5 @@
-//! Questions to the running route server: one GET each, over plain HTTP.
+//! Questions to the running route server: one GET each, over plain HTTP. What it tells is strangers'
+//! text for the most part, labels and errors of daemons: it is made printable here, where it comes in.
 
 use std::io;
 use std::net::ToSocketAddrs;
@@ -7,31 +8,21 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::loopback::{self, Patience};
-use crate::route_server::shown::shown;
+use crate::printable::{printable, shortened};
 
 /// How long the server may take. It answers at once, or it hangs.
 const PATIENCE: Patience = Patience::of(Duration::from_secs(10));
+/// How long one text may be that is shown: more than any rule.
+const LONGEST_TEXT: usize = 8192;
+/// How much of an answer is shown that was not expected.
+const LONGEST_ANSWER: usize = 300;
 
 /// Where the route server listens.
 #[derive(Clone, Debug)]
 pub(in crate::route_server) struct Server(String);
-
-/// An answer as it may be shown: labels and rules are in it as somebody wrote them.
-fn drawn(value: Value) -> Value {
-    let text = |text: &str| shown(text, usize::MAX);
-    match value {
-        Value::String(string) => text(&string).into(),
-        Value::Array(items) => items.into_iter().map(drawn).collect(),
-        Value::Object(entries) => entries
-            .into_iter()
-            .map(|(key, value)| (text(&key), drawn(value)))
-            .collect(),
-        other => other,
-    }
-}
 
 impl FromStr for Server {
     type Err = anyhow::Error;
@@ -44,14 +35,17 @@ impl FromStr for Server {
             Some(authority) if !authority.is_empty() && !authority.contains('/') => {
                 Ok(Self(authority.to_owned()))
             }
-            _ => bail!("`{url}` is no address of a route server: give it as http://127.0.0.1:7111"),
+            _ => bail!(
+                "`{}` is no address of a route server: give it as http://127.0.0.1:7111",
+                printable(url)
+            ),
         }
     }
 }
 
 impl Server {
     pub(super) fn url(&self) -> String {
-        format!("http://{}", self.0)
+        format!("http://{}", printable(&self.0))
     }
 
     /// The answer, if it is the whole one.
@@ -71,12 +65,11 @@ impl Server {
             bail!(
                 "the routes are not complete yet: {}\nhint: run it again in some seconds, or `curl \
                  -s {}/health` to see who is waited for",
-                body.trim(),
+                shortened(body.trim(), LONGEST_ANSWER),
                 self.url()
             );
         }
-        let answer = serde_json::from_str(&body).map(drawn);
-        answer.and_then(serde_json::from_value).with_context(|| {
+        read(&body).with_context(|| {
             format!(
                 "{}{path} answers {status}, which was not understood",
                 self.url()
@@ -96,15 +89,23 @@ impl Server {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
+/// An answer with nothing in it that a terminal acts on.
+pub(super) fn read<T: DeserializeOwned>(body: &str) -> serde_json::Result<T> {
+    serde_json::from_value(shown(serde_json::from_str(body)?))
+}
 
-    #[test]
-    fn nothing_of_an_answer_draws_on_a_terminal() {
-        let answer = json!({"a\u{1b}": ["Host(`\u{9b}2J`)", {"b": "\n"}, 1, null]});
-        let expected = json!({"a\\u{1b}": ["Host(`\\u{9b}2J`)", {"b": "\\u{a}"}, 1, null]});
-        assert_eq!(drawn(answer), expected);
+fn shown(value: Value) -> Value {
+    let text = |text: String| shortened(&text, LONGEST_TEXT).into_owned();
+    match value {
+        Value::String(string) => Value::String(text(string)),
+        Value::Array(values) => values.into_iter().map(shown).collect(),
+        Value::Object(entries) => {
+            let entries = entries.into_iter();
+            let entries: Map<String, Value> = entries
+                .map(|(name, value)| (text(name), shown(value)))
+                .collect();
+            Value::Object(entries)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
 }

@@ -16,6 +16,7 @@ pub(super) use self::ask::Server;
 use self::container::ContainerAnswer;
 use self::host::HostAnswer;
 use self::seen::Seen;
+use crate::printable::printable;
 use crate::{layout, stdout};
 
 /// The arguments of `renet route-server explain`.
@@ -47,6 +48,8 @@ struct Explanation {
 pub fn run(explain: &Explain) -> anyhow::Result<()> {
     let Explain { subject, url, json } = explain;
     let server: Server = url.parse()?;
+    // It is repeated in what is said, and may come from wherever it was copied.
+    let subject = &*printable(subject);
     let seen = seen::look(&server, subject)?;
     let Some(explanation) = explanation(subject, &seen) else {
         bail!("{}", unknown(subject, &seen));

@@ -65,7 +65,8 @@ pub(super) struct Container {
     pub(super) network_id: Option<NetworkId>,
     pub(super) condition: Condition,
     pub(super) exposed_tcp_ports: Vec<u16>,
-    pub(super) labels: BTreeMap<String, Option<String>>,
+    /// What is not shown is `***`: no label that matters here is.
+    pub(super) labels: BTreeMap<String, String>,
 }
 
 /// `/health`.
@@ -97,7 +98,7 @@ impl Routes {
 
 impl Container {
     pub(super) fn label(&self, name: &str) -> Option<&str> {
-        self.labels.get(name)?.as_deref()
+        self.labels.get(name).map(String::as_str)
     }
 
     /// Whether `docker compose run` started it.

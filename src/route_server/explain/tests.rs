@@ -6,11 +6,52 @@ use super::seen::{Containers, Health, Seen};
 use super::*;
 use crate::network::NetworkId;
 use crate::route_server::container::{Address, Condition, Container, DaemonContainers};
+use crate::route_server::disclosure::Disclosure;
 use crate::route_server::inventory::inventory;
 use crate::route_server::listing::listing;
 use crate::route_server::ports::{PortTable, SavedPorts, Standing};
 use crate::route_server::routes::{RouteSettings, adopted_routes, named_ports, port_claims};
 use crate::traefik::resolver::{CertResolver, Challenge};
+
+/// Whatever a label holds: a terminal that shows an explanation does nothing but show it.
+#[test]
+fn what_labels_hold_does_not_act_on_a_terminal() {
+    let nasty = "x\u{1b}[2J\u{9b}31m\u{202e}\r\nfake line";
+    let rule = format!("Host(`app.example.test`) && Path(`/{nasty}`)");
+    let named = format!("traefik.http.routers.{nasty}.rule");
+    for labels in [
+        vec![
+            ("traefik.enable", "true"),
+            ("traefik.http.routers.a.rule", &*rule),
+        ],
+        vec![("traefik.enable", nasty)],
+        vec![
+            ("traefik.enable", "true"),
+            ("traefik.http.routers.a.entrypoints", nasty),
+        ],
+        vec![
+            ("traefik.enable", "true"),
+            (&*named, "Host(`app.example.test`)"),
+        ],
+        vec![("rediacc.service_name", nasty)],
+        vec![("rediacc.service_port", nasty)],
+        vec![("rediacc.tcp_ports", nasty)],
+    ] {
+        let labels = [&APP[..], &labels].concat();
+        let machine = Machine::new(&[("app", &labels)]);
+        for subject in ["app", "app.example.test"] {
+            let seen = machine.seen(subject);
+            let Some(explanation) = explanation(subject, &seen) else {
+                continue;
+            };
+            let text = prose::text(&explanation);
+            for line in text.lines() {
+                assert_eq!(printable(line), line, "{text:?}");
+                assert!(!line.starts_with("fake"), "{text:?}");
+            }
+        }
+    }
+}
 
 const APP: [(&str, &str); 3] = [
     ("rediacc.service_name", "app"),
@@ -312,18 +353,13 @@ impl Machine {
     }
 
     fn seen(&self, subject: &str) -> Seen {
-        let routes = listing(&adopted_routes(
-            [&self.daemon],
-            &self.ports(),
-            &self.settings,
-        ))
-        .expect("JSON");
+        let routes = adopted_routes([&self.daemon], &self.ports(), &self.settings);
+        let routes = text_of(&listing(&routes, &Disclosure::of([&self.daemon]), &[]));
         let called = inventory([&self.daemon], Some(subject));
-        let called = serde_json::to_value(called).expect("JSON");
-        let Containers { containers } = serde_json::from_value(called).expect("containers");
+        let Containers { containers } = ask::read(&text_of(&called)).expect("containers");
         Seen {
             url: "http://127.0.0.1:7111".to_owned(),
-            routes: serde_json::from_value(routes).expect("routes"),
+            routes: ask::read(&routes).expect("routes"),
             containers,
             health: self.health(),
         }
@@ -354,4 +390,8 @@ impl Machine {
         }))
         .expect("health")
     }
+}
+
+fn text_of(answer: &impl Serialize) -> String {
+    serde_json::to_string(answer).expect("JSON")
 }

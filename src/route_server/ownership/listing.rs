@@ -32,6 +32,17 @@ pub struct Owned {
     pub since: Option<String>,
     /// When it was last known to be served, in RFC 3339: noted at each change, and every hour.
     pub last_seen: Option<String>,
+    /// Who wanted it too, and may not have it.
+    pub rejected: Vec<RejectedContainer>,
+}
+
+/// A container that wants what is somebody else's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedContainer {
+    /// Its repository.
+    pub repository: String,
+    /// Its name.
+    pub container: String,
 }
 
 /// Why something belongs to somebody.
@@ -98,6 +109,7 @@ impl Ownership {
                     by,
                     since: Some(moment(holding.since)),
                     last_seen: Some(moment(holding.seen)),
+                    rejected: Vec::new(),
                 });
             }
         }
@@ -118,6 +130,25 @@ impl Ownership {
     }
 }
 
+impl OwnerListing {
+    /// Who owns what, each with those who may not have it.
+    pub fn new(mut owners: Vec<Owned>, mut rejected: Vec<Rejected>) -> Self {
+        rejected.sort();
+        for one in &rejected {
+            let wanted = owners
+                .iter_mut()
+                .filter(|owned| Some(&owned.resource) == one.resource.as_ref());
+            for owned in wanted {
+                owned.rejected.push(RejectedContainer {
+                    repository: one.repository.clone(),
+                    container: one.container.clone(),
+                });
+            }
+        }
+        Self { owners, rejected }
+    }
+}
+
 fn plain(resource: String, owner: &impl ToString, by: Title) -> Owned {
     Owned {
         resource,
@@ -125,6 +156,7 @@ fn plain(resource: String, owner: &impl ToString, by: Title) -> Owned {
         by,
         since: None,
         last_seen: None,
+        rejected: Vec::new(),
     }
 }
 

@@ -51,9 +51,9 @@ use self::target::Target;
 use super::container::{Condition, Container, DaemonContainers, Oversized};
 use super::ownership::{Age, Claim, OperatorNames, Ownership, OwnershipSettings};
 use super::ports::{PortRange, PortTable};
-use super::shown::{LONGEST, LONGEST_HINT, shown};
 use crate::network::NetworkId;
 use crate::ownership::{Grants, Repository};
+use crate::printable::{LONGEST_SHOWN, shortened};
 use crate::traefik::dynamic::DynamicConfig;
 use crate::traefik::entrypoint::Entrypoint;
 use crate::traefik::labels::{self, LabelError};
@@ -63,6 +63,9 @@ pub use admit::admit;
 pub use claims::container_claims;
 pub use dynamic::{named_ports, port_claims};
 pub use merge::merge;
+
+/// The longest hint: a list of keys is of no use without its end, and neither is a command.
+const LONGEST_HINT: usize = 500;
 
 /// The label with the name of a service, as `renet compose` sets it.
 const SERVICE_NAME: &str = "rediacc.service_name";
@@ -516,11 +519,11 @@ impl Problem {
             severity,
         } = self;
         Rejection {
-            container: shown(container, LONGEST),
+            container: shortened(container, LONGEST_SHOWN).into_owned(),
             network_id,
-            label: label.map(|label| shown(&label, LONGEST)),
-            reason: shown(&reason, LONGEST),
-            hint: hint.map(|hint| shown(&hint, LONGEST_HINT)),
+            label: label.map(|label| shortened(&label, LONGEST_SHOWN).into_owned()),
+            reason: shortened(&reason, LONGEST_SHOWN).into_owned(),
+            hint: hint.map(|hint| shortened(&hint, LONGEST_HINT).into_owned()),
             severity,
         }
     }
