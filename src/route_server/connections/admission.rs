@@ -4,18 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
 
 use super::activity::{Activity, Phase};
 use super::limits::Limits;
 use crate::route_server::metrics::Metrics;
-
-/// How long a new connection stays whoever comes after it. Traefik's own request is on the way for
-/// so long on a busy machine; a flood of ten thousand takes a second to get through.
-const GRACE: Duration = Duration::from_millis(20);
 
 /// All connections.
 #[derive(Clone)]
@@ -52,14 +46,6 @@ pub(super) struct Place {
     admission: Admission,
 }
 
-/// Whether one more connection may come.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Room {
-    Now,
-    /// Not before that.
-    From(Instant),
-}
-
 impl Admission {
     pub(super) fn new(limits: Limits, metrics: Arc<Metrics>) -> Self {
         Self(Arc::new(Shared {
@@ -70,22 +56,17 @@ impl Admission {
     }
 
     /// Makes room for one more, if need be at the expense of a stranger.
-    pub(super) fn make_room(&self) -> Room {
+    pub(super) fn make_room(&self) {
         let mut open = self.lock();
         if open.count(Class::Stranger) < self.0.limits.strangers {
-            return Room::Now;
+            return;
         }
         let strangers = open.of(Class::Stranger);
         let phases = strangers.map(|(number, entry)| (*number, entry.activity.phase()));
-        match victim(phases, Instant::now()) {
-            Victim::Is(number) => {
-                open.close(number);
-                self.0.metrics.closed_for_room();
-                self.note(&open);
-                Room::Now
-            }
-            Victim::None => Room::Now,
-            Victim::From(moment) => Room::From(moment),
+        if let Some(number) = victim(phases) {
+            open.close(number);
+            self.0.metrics.closed_for_room();
+            self.note(&open);
         }
     }
 
@@ -193,52 +174,38 @@ impl Drop for Place {
     }
 }
 
-/// Who has to go.
-#[derive(Debug, PartialEq, Eq)]
-enum Victim {
-    Is(u64),
-    /// Somebody, but not before that: all are new.
-    From(Instant),
-    /// There is nobody.
-    None,
-}
-
-/// Of connections by age: the one that has been without a whole request for the longest, else the
-/// one that takes the longest to read, else the one that waits the longest for its answer.
-fn victim(phases: impl Iterator<Item = (u64, Phase)>, now: Instant) -> Victim {
+/// Who has to go, of connections by age: the one that has been without a whole request for the
+/// longest, else the one that takes the longest to read, else the one that waits the longest for its
+/// answer.
+fn victim(phases: impl Iterator<Item = (u64, Phase)>) -> Option<u64> {
     let rank = |phase| match phase {
         Phase::New(since) | Phase::Asking(since) | Phase::Idle(since) => (0, since),
         Phase::Sending(since) => (1, since),
         Phase::Answering(since) => (2, since),
     };
     let first = phases.min_by_key(|(number, phase)| (rank(*phase), *number));
-    match first {
-        Some((_, Phase::New(since) | Phase::Asking(since))) if since + GRACE > now => {
-            Victim::From(since + GRACE)
-        }
-        Some((number, _)) => Victim::Is(number),
-        None => Victim::None,
-    }
+    first.map(|(number, _)| number)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
+    use tokio::time::Instant;
 
     #[test]
     fn the_one_goes_that_has_asked_for_nothing_for_the_longest() {
         let begun = Instant::now();
         let at = |ms| begun + Duration::from_millis(ms);
-        let now = at(1000);
         for (phases, expected) in [
-            (vec![], Victim::None),
+            (vec![], None),
             (
                 vec![
                     Phase::Idle(at(300)),
                     Phase::New(at(200)),
                     Phase::Asking(at(400)),
                 ],
-                Victim::Is(1),
+                Some(1),
             ),
             (
                 vec![
@@ -246,29 +213,19 @@ mod tests {
                     Phase::Sending(at(1)),
                     Phase::Idle(at(999)),
                 ],
-                Victim::Is(2),
+                Some(2),
             ),
             (
                 vec![Phase::Answering(at(0)), Phase::Sending(at(900))],
-                Victim::Is(1),
+                Some(1),
             ),
             (
                 vec![Phase::Answering(at(500)), Phase::Answering(at(400))],
-                Victim::Is(1),
+                Some(1),
             ),
-            // One that was just accepted gets the time that its request takes.
-            (
-                vec![Phase::New(at(990)), Phase::New(at(995))],
-                Victim::From(at(1010)),
-            ),
-            (
-                vec![Phase::New(at(990)), Phase::Answering(at(0))],
-                Victim::From(at(1010)),
-            ),
-            (vec![Phase::New(at(980))], Victim::Is(0)),
         ] {
             let numbered = (0..).zip(phases.iter().copied());
-            assert_eq!(victim(numbered, now), expected, "{phases:?}");
+            assert_eq!(victim(numbered), expected, "{phases:?}");
         }
     }
 
@@ -293,12 +250,12 @@ mod tests {
         let traefik = come();
         traefik.1.reserve();
         let strangers: Vec<_> = (0..3).map(|_| come()).collect();
-        assert_eq!(admission.make_room(), Room::Now);
+        admission.make_room();
         assert!(!is_open(strangers[0].0) && is_open(strangers[1].0) && is_open(traefik.0));
         // Whoever shows later that it is Traefik leaves its place to strangers.
         strangers[1].1.reserve();
         let more: Vec<_> = (0..2).map(|_| come()).collect();
-        assert_eq!(admission.make_room(), Room::Now);
+        admission.make_room();
         assert!(!is_open(strangers[2].0) && is_open(strangers[1].0));
         // There is no third place of Traefik's while both are in use.
         more[0].1.reserve();

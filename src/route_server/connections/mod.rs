@@ -3,14 +3,16 @@
 //!
 //! The port is open to everybody on the machine's network, containers among them. What they do with
 //! connections costs them theirs: each has so long for a request and so long to be idle
-//! ([`activity`]), there are only so many, and a part of them is Traefik's ([`admission`]).
+//! ([`activity`]), there are only so many, and a part of them is Traefik's ([`admission`]). A flood is taken out of the
+//! kernel's queue faster than it comes ([`queue`]).
 
 mod activity;
 mod admission;
 pub(super) mod limits;
+mod queue;
 
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -35,8 +37,9 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use self::activity::{Activity, Watched};
-use self::admission::{Admission, Place, Room};
+use self::admission::{Admission, Place};
 use self::limits::Limits;
+use self::queue::Queue;
 use super::certificates::Deferral;
 use super::metrics::Metrics;
 
@@ -45,9 +48,9 @@ use super::metrics::Metrics;
 const STOP_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long to wait where no connection can be accepted, for want of descriptors say.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-/// How many connections are accepted before those that are there are looked after. A flood then
+/// How many connections are taken in before those that are there are looked after. A flood then
 /// delays neither what they ask nor what daemons tell.
-const ACCEPT_AT_ONCE: usize = 16;
+const ADMITTED_AT_ONCE: usize = 16;
 /// How long the head of a request may be. Each connection may hold as much.
 const LONGEST_HEAD: usize = 16 * 1024;
 
@@ -80,23 +83,27 @@ pub(super) async fn serve(
     stop: CancellationToken,
 ) -> io::Result<()> {
     let tasks = TaskTracker::new();
+    let queue = Queue::of(listener, metrics.clone())?;
     let admission = Admission::new(limits, metrics);
-    let mut accepted_at_once = 0;
     loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let arrived = tokio::select! {
+            arrived = queue.next(limits.strangers) => arrived,
             () = stop.cancelled() => break,
         };
-        match accepted {
-            Ok((stream, _)) => {
-                while let Room::From(moment) = admission.make_room() {
-                    sleep_until(moment).await;
+        match arrived {
+            Ok(streams) => {
+                for (index, stream) in streams.into_iter().enumerate() {
+                    admission.make_room();
+                    admission.admit(|activity, place| {
+                        let (router, stop) = (router.clone(), stop.clone());
+                        let answer = answer(stream, activity, Connection::new(place), router, stop);
+                        tasks.spawn(answer).abort_handle()
+                    });
+                    if index % ADMITTED_AT_ONCE == 0 {
+                        yield_now().await;
+                    }
                 }
-                admission.admit(|activity, place| {
-                    let connection = Connection::new(place);
-                    let answer = answer(stream, activity, connection, router.clone(), stop.clone());
-                    tasks.spawn(answer).abort_handle()
-                });
+                yield_now().await;
             }
             Err(error) => {
                 warn!("cannot accept a connection: {error}");
@@ -104,14 +111,9 @@ pub(super) async fn serve(
                 sleep(ACCEPT_RETRY).await;
             }
         }
-        accepted_at_once += 1;
-        if accepted_at_once == ACCEPT_AT_ONCE {
-            accepted_at_once = 0;
-            yield_now().await;
-        }
     }
     // What is not accepted yet stays with the listening socket, which systemd keeps.
-    drop(listener);
+    drop(queue);
     tasks.close();
     let _ = timeout(STOP_TIMEOUT, tasks.wait()).await;
     Ok(())
@@ -128,6 +130,21 @@ async fn answer(
     // connection that is gone already.
     let _ = stream.set_nodelay(true);
     let place = connection.place.clone();
+    // Most of a flood never asks for anything, and nothing is set up for those.
+    let late = async {
+        match activity.deadline() {
+            Some(deadline) => sleep_until(deadline).await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        _ = stream.readable() => {}
+        () = stop.cancelled() => {}
+        () = late => {
+            place.is_late();
+            return;
+        }
+    }
     let router = TowerToHyperService::new(router.layer(Extension(connection.clone())));
     let service = service_fn(|request: Request<Incoming>| {
         connection.has_asked.store(true, Ordering::Relaxed);
