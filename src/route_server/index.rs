@@ -203,7 +203,8 @@ impl Index {
                 self.shares.remove(id);
             } else {
                 self.contenders.insert(*id, contenders(&parts));
-                self.shares.insert(*id, Share::of(merge(&parts))?);
+                let quota = self.settings.quota((*id).into());
+                self.shares.insert(*id, Share::of(merge(&parts, quota))?);
             }
         }
         let losses = contest(&self.contenders);
@@ -227,7 +228,8 @@ impl Index {
             if let Some(lost) = losses.get(&id) {
                 give_up(&mut parts, lost);
             }
-            self.shares.insert(id, Share::of(merge(&parts))?);
+            let quota = self.settings.quota(id.into());
+            self.shares.insert(id, Share::of(merge(&parts, quota))?);
         }
         self.losses = losses;
         let ready = self.settings.ready_entrypoint.as_deref();
@@ -470,6 +472,7 @@ mod tests {
             allow_internal: false,
             trusted_repositories: Default::default(),
             grants: Default::default(),
+            quotas: Default::default(),
         };
         Index::new(settings, PortTable::default())
     }

@@ -191,6 +191,7 @@ mod tests {
             allow_internal: false,
             trusted_repositories: Default::default(),
             grants: Default::default(),
+            quotas: Default::default(),
         };
         routes([&daemon], &PortTable::default(), &settings)
     }

@@ -38,6 +38,7 @@ pub mod container;
 pub mod index;
 pub mod options;
 pub mod ports;
+pub mod quota;
 pub mod routes;
 
 use std::path::{Path, PathBuf};

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 
 use super::ports::PortRange;
+use super::quota::RepositoryQuotas;
 use super::routes::RouteSettings;
 use crate::layout;
 use crate::ownership::{Repository, RepositoryGrants};
@@ -114,6 +115,11 @@ pub struct Options {
     )]
     pub owners: Vec<RepositoryGrants>,
 
+    /// How many times the usual a repository may have, as 2816=4; repeatable, and space-separated in
+    /// the environment
+    #[arg(long = "quota", env = "REDIACC_QUOTAS", value_name = "ID=FACTOR")]
+    pub quotas: Vec<RepositoryQuotas>,
+
     /// Where the last known containers are kept, and who has which external port
     #[arg(
         long,
@@ -146,6 +152,12 @@ impl Options {
                 .owners
                 .iter()
                 .map(|one| (one.repository, one.grants.clone()))
+                .collect(),
+            quotas: self
+                .quotas
+                .iter()
+                .flat_map(|several| &several.0)
+                .map(|one| (one.repository, one.quota))
                 .collect(),
         }
     }
@@ -199,6 +211,23 @@ pub struct NotADockerHost(String);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quotas_are_given_once_or_often_and_an_empty_one_is_none() {
+        #[derive(clap::Parser)]
+        struct Program {
+            #[command(flatten)]
+            options: Options,
+        }
+        let quotas = |words: &[&str]| {
+            let words = ["renet"].iter().chain(words);
+            let program: Program = clap::Parser::try_parse_from(words).expect("options");
+            program.options.route_settings().quotas.len()
+        };
+        assert_eq!(quotas(&["--quota", ""]), 0);
+        assert_eq!(quotas(&["--quota", "2816=2 2880=3"]), 2);
+        assert_eq!(quotas(&["--quota", "2816=2", "--quota", "host=3"]), 2);
+    }
 
     #[test]
     fn only_unix_sockets_are_docker_hosts() {

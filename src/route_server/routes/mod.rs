@@ -4,7 +4,8 @@
 //! ```text
 //!   Container ─► container_routes ─► ContainerRoutes ─┐
 //!   Container ─► container_routes ─► ContainerRoutes ─┼─► merge ─► Routes of one repository
-//!      labels · linked · rules · guard · owned        │    ▲              │
+//!      labels · linked · rules · guard · budget ·     │    ▲              │
+//!      owned                                          │    │              │
 //!   Container, PortTable ─► dynamic ─► ContainerRoutes┘    │              │
 //!                       claims of all repositories ─► contest             ▼
 //!                                                       document ◄─ Share of each repository
@@ -12,26 +13,33 @@
 //!
 //! What one container gives depends on that container, the settings and the external ports that it
 //! was given (`dynamic`), so that whoever watches a daemon decodes a container once, when it
-//! changes, and merges what is there. Problems are returned, never logged: each costs the one
-//! container that has it.
+//! changes, and merges what is there; `references` then asks who refers to what. Problems are
+//! returned, never logged: each costs the entry that has it and what uses that (`faults`), or else
+//! the one container.
 
 mod auto;
+mod budget;
 mod certificates;
 pub mod claims;
 pub mod document;
 mod dynamic;
 mod entrypoints;
+mod expansion;
+mod faults;
 mod guard;
 mod linked;
 mod merge;
 mod owned;
 mod reach;
+mod references;
 mod rules;
 mod target;
 mod url;
 
 #[cfg(test)]
 mod attacks;
+#[cfg(test)]
+mod budget_tests;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
@@ -41,15 +49,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use self::faults::Faults;
 use self::reach::Reach;
 use self::target::Target;
 use super::container::{Condition, Container, DaemonContainers};
 use super::ports::PortTable;
+use super::quota::Quota;
 use crate::network::NetworkId;
 use crate::ownership::{Grants, Repository};
 use crate::traefik::dynamic::DynamicConfig;
 use crate::traefik::entrypoint::Entrypoint;
-use crate::traefik::labels::{self, LabelError};
+use crate::traefik::labels::{self, Entry, LabelError};
 use crate::traefik::resolver::CertResolver;
 
 pub use dynamic::{named_ports, port_claims};
@@ -83,6 +93,18 @@ pub struct RouteSettings {
     pub trusted_repositories: BTreeSet<Repository>,
     /// What the operator granted.
     pub grants: Grants,
+    /// How much repositories may have, where the operator said more than the usual.
+    pub quotas: BTreeMap<Repository, Quota>,
+}
+
+impl RouteSettings {
+    /// How much a repository may have.
+    pub fn quota(&self, repository: Repository) -> Quota {
+        if self.trusted_repositories.contains(&repository) {
+            return Quota::UNBOUNDED;
+        }
+        self.quotas.get(&repository).copied().unwrap_or_default()
+    }
 }
 
 /// What one container gives, its names already those of its repository.
@@ -94,6 +116,8 @@ pub struct ContainerRoutes {
     pub config: DynamicConfig,
     /// What could not be used.
     pub rejections: Vec<Rejection>,
+    /// The entries that are broken, by the repository's names: nothing is served without them.
+    broken: BTreeSet<Entry>,
     source: Source,
     age: Age,
 }
@@ -205,7 +229,7 @@ pub fn routes<'c>(
         if let Some(lost) = losses.get(id) {
             claims::give_up(parts, lost);
         }
-        whole.append(merge(&*parts));
+        whole.append(merge(&*parts, settings.quota((*id).into())));
     }
     whole.rejections.sort();
     whole
@@ -268,10 +292,12 @@ pub fn container_routes(
             auto,
             config,
             problems,
+            broken,
         }) => {
             derived.origin.network_id = network_id;
             derived.origin.auto = auto;
             derived.config = config;
+            derived.broken = broken;
             for problem in problems {
                 derived.reject(problem);
             }
@@ -299,6 +325,7 @@ impl ContainerRoutes {
             },
             config: DynamicConfig::default(),
             rejections: Vec::new(),
+            broken: BTreeSet::new(),
             source,
             age: Age {
                 waiting: container.condition != Condition::Ready,
@@ -320,6 +347,7 @@ struct Derivation {
     config: DynamicConfig,
     /// Those that cost a router, or a part of one, and not the container.
     problems: Vec<Problem>,
+    broken: BTreeSet<Entry>,
 }
 
 fn derive(
@@ -334,22 +362,41 @@ fn derive(
         auto: false,
         config: DynamicConfig::default(),
         problems: Vec::new(),
+        broken: BTreeSet::new(),
     };
     match options.enable {
         Some(false) => {}
         Some(true) => {
-            let mut config = labels::decode(&container.labels)?;
+            let quota = settings.quota(network_id.into());
+            let decoded = labels::decode(&container.labels, quota.allowance())?;
+            let mut config = decoded.config;
+            let mut faults = Faults::default();
+            for (entry, error) in decoded.unreadable {
+                faults.breaks(entry.kind, &entry.name, error.into());
+            }
+            for ignored in decoded.ignored {
+                faults.push(Problem::from(ignored).warning());
+            }
             let default_rule = auto::default_rule(container, network_id, settings)?;
             let reach = Reach::of(network_id, settings);
             let target = Target { container, reach };
-            derivation.problems = linked::link(&mut config, &target, &default_rule)?;
+            linked::link(&mut config, &target, &default_rule, &mut faults)?;
+            faults.take_out(&mut config);
             let unreadable = rules::check(&mut config, network_id, settings)?;
-            derivation.problems.extend(unreadable);
-            guard::check(&config, reach)?;
+            faults.problems.extend(unreadable);
+            guard::check(&mut config, reach, &mut faults);
+            budget::check(&mut config, quota, &mut faults);
             entrypoints::assign(&mut config, settings)?;
             let unobtainable = certificates::check(&mut config, settings);
-            derivation.problems.extend(unobtainable);
-            derivation.config = owned::own(config, network_id, settings)?;
+            faults.problems.extend(unobtainable);
+            derivation.config = owned::own(config, network_id, settings, &mut faults)?;
+            derivation.problems = faults.problems;
+            let suffix = owned::suffix(network_id);
+            let owned = |entry: Entry| Entry {
+                name: format!("{}{suffix}", entry.name),
+                ..entry
+            };
+            derivation.broken = faults.broken.into_iter().map(owned).collect();
         }
         None => {
             derivation.auto = true;

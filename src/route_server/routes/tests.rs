@@ -192,6 +192,7 @@ fn settings(machine: &Machine) -> RouteSettings {
         allow_internal: machine.allow_internal,
         trusted_repositories: machine.trusted.iter().map(|id| (*id).into()).collect(),
         grants: Default::default(),
+        quotas: Default::default(),
     }
 }
 
