@@ -192,13 +192,13 @@ fn mutants(rules: &[&str]) -> Vec<String> {
 }
 
 /// A server on loopback that gives each document once, and the marker from then on.
-struct Served {
+pub(crate) struct Served {
     address: String,
     server: tokio::task::JoinHandle<()>,
 }
 
 impl Served {
-    async fn of(documents: impl IntoIterator<Item = String>) -> Self {
+    pub(crate) async fn of(documents: impl IntoIterator<Item = String>) -> Self {
         let rest: Vec<String> = documents.into_iter().collect();
         let is_one = rest.len() == 1;
         let last = if is_one {
@@ -223,7 +223,7 @@ impl Served {
         Self { address, server }
     }
 
-    fn traefik(&self) -> RealTraefik {
+    pub(crate) fn traefik(&self) -> RealTraefik {
         let mut arguments = vec![
             format!("--providers.http.endpoint=http://{}", self.address),
             "--providers.http.pollInterval=1ms".to_owned(),
