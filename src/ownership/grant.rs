@@ -35,6 +35,11 @@ pub struct RepositoryGrants {
     pub grants: BTreeSet<Grant>,
 }
 
+/// What the operator granted to several repositories, with white space between; nothing in an empty
+/// text, as in `REDIACC_OWNERS=`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GrantList(pub Vec<RepositoryGrants>);
+
 /// What the operator granted, by repository.
 pub type Grants = BTreeMap<Repository, BTreeSet<Grant>>;
 
@@ -114,6 +119,15 @@ impl FromStr for RepositoryGrants {
     }
 }
 
+impl FromStr for GrantList {
+    type Err = InvalidGrant;
+
+    fn from_str(text: &str) -> Result<Self, InvalidGrant> {
+        let each: Result<_, _> = text.split_whitespace().map(str::parse).collect();
+        each.map(Self)
+    }
+}
+
 impl fmt::Display for RepositoryGrants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}=", self.repository)?;
@@ -164,6 +178,14 @@ mod tests {
         ] {
             let read: RepositoryGrants = text.parse().expect(text);
             assert_eq!(read.to_string(), written, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_empty_list_grants_nothing() {
+        for (text, count) in [("", 0), (" ", 0), ("2816=*", 1), ("2816=* 2880=a.b,c.d", 2)] {
+            let list: GrantList = text.parse().expect(text);
+            assert_eq!(list.0.len(), count, "{text}");
         }
     }
 

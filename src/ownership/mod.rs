@@ -7,7 +7,7 @@
 mod grant;
 mod host_name;
 
-pub use grant::{Grant, Grants, InvalidGrant, RepositoryGrants};
+pub use grant::{Grant, GrantList, Grants, InvalidGrant, RepositoryGrants};
 pub use host_name::{HostName, InvalidHostName};
 
 use std::fmt;

@@ -270,7 +270,7 @@ impl Index {
         let is_dynamic = |port: u16| range.is_some_and(|range| range.contains(port));
         for daemon in self.daemons.values() {
             let repository = daemon.known.network_id.into();
-            let most = self.settings.dynamic_ports_of(repository);
+            let most = self.settings.quota(repository).dynamic_ports();
             let asked = daemon.named.keys().filter(|(_, port)| is_dynamic(*port));
             for port in asked.take(most) {
                 named.entry(*port).or_default().insert(repository);
@@ -449,7 +449,8 @@ impl Index {
             &self.ownership,
             &self.settings,
         );
-        self.shares.insert(id, Share::of(merge(&parts))?);
+        let quota = self.settings.quota(repository);
+        self.shares.insert(id, Share::of(merge(&parts, quota))?);
         self.verdicts.insert(id, verdicts);
         Ok(())
     }
@@ -726,6 +727,7 @@ mod tests {
             dynamic_ports: None,
             operator: Default::default(),
             machine_addresses: Default::default(),
+            quotas: Default::default(),
         };
         Index::new(settings, PortTable::default(), None)
     }

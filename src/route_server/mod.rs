@@ -47,6 +47,7 @@ pub mod options;
 pub mod owners;
 pub mod ownership;
 pub mod ports;
+pub mod quota;
 pub mod routes;
 
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 //! reads from `router.env`.
 
 use std::ffi::OsString;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{AddrParseError, IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -10,9 +10,10 @@ use std::sync::Arc;
 use clap::{Args, ValueEnum};
 
 use super::ports::PortRange;
+use super::quota::RepositoryQuotas;
 use super::routes::RouteSettings;
 use crate::layout;
-use crate::ownership::{Repository, RepositoryGrants};
+use crate::ownership::{GrantList, Repository};
 use crate::traefik::entrypoint::Entrypoint;
 use crate::traefik::resolver::{CertResolver, Challenge};
 
@@ -108,22 +109,12 @@ pub struct Options {
 
     /// What the operator granted, as 2816=shop.example.com,tcp-25; repeatable, and space-separated
     /// in the environment
-    #[arg(
-        long = "owner",
-        env = "REDIACC_OWNERS",
-        value_name = "ID=LIST",
-        value_delimiter = ' '
-    )]
-    pub owners: Vec<RepositoryGrants>,
+    #[arg(long = "owner", env = "REDIACC_OWNERS", value_name = "ID=LIST")]
+    pub owners: Vec<GrantList>,
 
     /// Addresses that lead to this machine, beside those of its interfaces, comma-separated
-    #[arg(
-        long,
-        env = "REDIACC_PUBLIC_ADDRESSES",
-        value_name = "ADDRESSES",
-        value_delimiter = ','
-    )]
-    pub public_addresses: Vec<IpAddr>,
+    #[arg(long, env = "REDIACC_PUBLIC_ADDRESSES", value_name = "ADDRESSES")]
+    pub public_addresses: Option<Addresses>,
 
     /// The folder of the operator's own dynamic configuration, whose hosts and ports no
     /// repository can take
@@ -134,6 +125,10 @@ pub struct Options {
         default_value = layout::DYNAMIC_DIR
     )]
     pub dynamic_dir: PathBuf,
+    /// How many times the usual a repository may have, as 2816=4; repeatable, and space-separated in
+    /// the environment
+    #[arg(long = "quota", env = "REDIACC_QUOTAS", value_name = "ID=FACTOR")]
+    pub quotas: Vec<RepositoryQuotas>,
 
     /// Where the last known containers are kept, and who has which external port
     #[arg(
@@ -176,11 +171,22 @@ impl Options {
             grants: self
                 .owners
                 .iter()
+                .flat_map(|list| &list.0)
                 .map(|one| (one.repository, one.grants.clone()))
                 .collect(),
             operator: Arc::default(),
             dynamic_ports: self.dynamic_ports,
-            machine_addresses: self.public_addresses.iter().copied().collect(),
+            machine_addresses: self
+                .public_addresses
+                .iter()
+                .flat_map(|list| list.0.iter().copied())
+                .collect(),
+            quotas: self
+                .quotas
+                .iter()
+                .flat_map(|several| &several.0)
+                .map(|one| (one.repository, one.quota))
+                .collect(),
         }
     }
 }
@@ -190,6 +196,20 @@ fn given(text: Option<&str>) -> Option<String> {
     text.map(str::trim)
         .filter(|text| !text.is_empty())
         .map(str::to_owned)
+}
+
+/// Addresses with commas between; none in an empty text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses(Vec<IpAddr>);
+
+impl FromStr for Addresses {
+    type Err = AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, AddrParseError> {
+        let items = text.split(',').map(str::trim);
+        let items = items.filter(|item| !item.is_empty());
+        items.map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
 }
 
 /// On or off, in words.
@@ -233,6 +253,23 @@ pub struct NotADockerHost(String);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quotas_are_given_once_or_often_and_an_empty_one_is_none() {
+        #[derive(clap::Parser)]
+        struct Program {
+            #[command(flatten)]
+            options: Options,
+        }
+        let quotas = |words: &[&str]| {
+            let words = ["renet"].iter().chain(words);
+            let program: Program = clap::Parser::try_parse_from(words).expect("options");
+            program.options.route_settings().quotas.len()
+        };
+        assert_eq!(quotas(&["--quota", ""]), 0);
+        assert_eq!(quotas(&["--quota", "2816=2 2880=3"]), 2);
+        assert_eq!(quotas(&["--quota", "2816=2", "--quota", "host=3"]), 2);
+    }
 
     #[test]
     fn only_unix_sockets_are_docker_hosts() {

@@ -61,7 +61,8 @@ impl Program {
                 let none = fresh(folder, "no-sockets")?;
                 let host = format!("unix://{}", socket.display());
                 let command = command.arg("--socket-dir").arg(none);
-                command.args(["--docker-host", &host])
+                // Ten thousand containers of one repository are more than it may have.
+                command.args(["--quota", "host=1000", "--docker-host", &host])
             }
         };
         Self::spawn(&mut command, port, &folder.join("renet.log"))

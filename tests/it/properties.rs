@@ -10,6 +10,7 @@ use proptest::sample::{Index as Pick, select};
 use rediacc::route_server::container::{Address, Condition, Container, DaemonContainers};
 use rediacc::route_server::index::Index;
 use rediacc::route_server::ports::PortTable;
+use rediacc::route_server::quota::Quota;
 use rediacc::route_server::routes::{
     RouteSettings, Routes, adopted_routes, container_routes, merge,
 };
@@ -70,7 +71,8 @@ proptest! {
             .iter()
             .map(|container| container_routes(container, None, &BTreeSet::new(), &settings()))
             .collect();
-        prop_assert_eq!(merge(&parts), merge(parts.iter().rev()));
+        let quota = Quota::default();
+        prop_assert_eq!(merge(&parts, quota), merge(parts.iter().rev(), quota));
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub use self::verdict::{Guard, Outcome, Pattern, Terms, Verdicts};
 use crate::network::NetworkId;
 use crate::ownership::{Grant, Grants, HostName, Repository};
 use crate::route_server::ports::PortRange;
+use crate::route_server::quota::Quota;
 use crate::traefik::entrypoint::Listener;
 
 /// How long a repository keeps what it does not serve any more: 30 days, in seconds.
@@ -59,11 +60,9 @@ pub struct OwnershipSettings {
     pub operator: Arc<OperatorNames>,
     /// The ports that are handed out on demand.
     pub dynamic_range: Option<PortRange>,
-    /// The most of them that a repository may have, where that is not [`DYNAMIC_PORTS`].
-    pub dynamic_ports: BTreeMap<Repository, usize>,
-    /// The most new names that a repository's certificates are ordered for in a day; none for no
-    /// bound.
-    pub certificates_per_day: BTreeMap<Repository, Option<u32>>,
+    /// How many external ports and new certificates repositories may have, where that is not the
+    /// usual.
+    pub quotas: BTreeMap<Repository, Quota>,
 }
 
 /// A certificate that a repository has not had yet.
@@ -74,28 +73,16 @@ struct NewOrder {
     set: String,
 }
 
-/// Bound of [`OwnershipSettings::dynamic_ports`] for repositories that are not in it.
-pub const DYNAMIC_PORTS: usize = 3;
-
 impl OwnershipSettings {
     fn is_dynamic(&self, port: Listener) -> bool {
         let range = self.dynamic_range;
         range.is_some_and(|range| range.contains(port.port()))
     }
 
-    fn dynamic_ports_bound(&self, repository: Repository) -> usize {
-        let bound = self.dynamic_ports.get(&repository);
-        bound.copied().unwrap_or(DYNAMIC_PORTS)
-    }
-
-    fn certificates_bound(&self, repository: Repository) -> Option<u32> {
-        let bound = self.certificates_per_day.get(&repository);
-        bound.copied().unwrap_or(Some(CERTIFICATES_PER_DAY))
+    fn quota(&self, repository: Repository) -> Quota {
+        self.quotas.get(&repository).copied().unwrap_or_default()
     }
 }
-
-/// Bound of [`OwnershipSettings::certificates_per_day`] for repositories that are not in it.
-pub const CERTIFICATES_PER_DAY: u32 = 20;
 
 /// Who owns what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -340,8 +327,8 @@ impl Ownership {
             .values()
             .filter(|time| time.saturating_add(ORDERS_SPAN_S) > now && **time > 0);
         let count = recent.count() + names.len().max(1);
-        let bound = self.settings.certificates_bound(repository);
-        if !self.adopts && bound.is_some_and(|bound| count > bound as usize) {
+        let most = self.settings.quota(repository).certificate_names_per_day();
+        if !self.adopts && count > most {
             return false;
         }
         let ordered = if self.adopts { 0 } else { now };
@@ -502,7 +489,7 @@ impl Ownership {
         });
         let assigned = self.assigned.values();
         let assigned = assigned.filter(|owner| Repository::Id(**owner) == repository);
-        let most = self.settings.dynamic_ports_bound(repository);
+        let most = self.settings.quota(repository).dynamic_ports();
         match taken.count() + assigned.count() < most {
             true => Ok(()),
             false => Err(Loss::TooManyPorts(*port, most)),

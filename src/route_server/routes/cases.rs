@@ -8,13 +8,16 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::faults::Faults;
 use super::linked::{DefaultRule, default_name, link};
+use super::merge::together;
 use super::reach::Reach;
 use super::target::Target;
-use super::{Age, ContainerRoutes, Origin, RouteSettings, Source, merge};
+use super::{Age, ContainerRoutes, Origin, RouteSettings, Source};
 use crate::ownership::Repository;
 use crate::route_server::container::{Address, Condition, Container};
-use crate::traefik::dynamic::{DynamicConfig, Switch};
+use crate::route_server::quota::Quota;
+use crate::traefik::dynamic::{Allowance, DynamicConfig, Switch};
 use crate::traefik::labels;
 
 #[derive(Deserialize)]
@@ -179,6 +182,7 @@ fn meaning(case: &Case, ports: &[u16]) -> (Value, Vec<String>) {
                 },
                 config,
                 rejections: Vec::new(),
+                broken: BTreeSet::new(),
                 source: Source::Labels,
                 age: Age {
                     waiting: container.condition != Condition::Ready,
@@ -189,7 +193,8 @@ fn meaning(case: &Case, ports: &[u16]) -> (Value, Vec<String>) {
             Err(problem) => problems.push(problem),
         }
     }
-    let routes = merge(&derived);
+    // What Traefik's provider emits, where routers refer to what nobody defines too.
+    let routes = together(&derived, Quota::UNBOUNDED).routes;
     problems.extend(
         routes
             .rejections
@@ -208,7 +213,16 @@ fn configuration(container: &Container, options: &Options) -> Result<DynamicConf
     if !enabled || !stays {
         return Ok(nothing);
     }
-    let mut config = labels::decode(&container.labels).map_err(|error| error.to_string())?;
+    let decoded = labels::decode(&container.labels, Allowance::Unbounded);
+    let labels::Decoded {
+        mut config,
+        unreadable,
+        ignored: _,
+    } = decoded.map_err(|error| error.to_string())?;
+    // Here a fault costs its entry, and to Traefik the container.
+    if let Some((_, error)) = unreadable.first() {
+        return Err(error.to_string());
+    }
     let template = options.default_rule.as_deref();
     let rule = template
         .unwrap_or("Host(`{{ normalize .Name }}`)")
@@ -226,9 +240,12 @@ fn configuration(container: &Container, options: &Options) -> Result<DynamicConf
         container,
         reach: Reach::of(None, &trusting),
     };
-    match link(&mut config, &target, &default_rule) {
-        Ok(_) => Ok(config),
-        Err(problem) => Err(problem.reason),
+    let mut faults = Faults::default();
+    let linked = link(&mut config, &target, &default_rule, &mut faults);
+    linked.map_err(|problem| problem.reason)?;
+    match (faults.broken.is_empty(), faults.problems.first()) {
+        (false, Some(problem)) => Err(problem.reason.clone()),
+        _ => Ok(config),
     }
 }
 

@@ -3,19 +3,22 @@
 //! would be done with the machine's eyes.
 
 use super::Problem;
+use super::faults::Faults;
 use super::reach::{Reach, Refused};
 use super::url::{self, AUTH, SERVER};
 use crate::traefik::dynamic::{
     ClientTls, DynamicConfig, HealthCheck, Middleware, Redis, Server, Switch,
 };
+use crate::traefik::labels::EntryKind;
 
 /// How a certificate begins that is written out, and not the name of a file.
 const PEM: &str = "-----BEGIN ";
 
-/// Refuses what leads out of the repository. The configuration is linked, its names the labels'.
-pub(super) fn check(config: &DynamicConfig, reach: Reach<'_>) -> Result<(), Problem> {
+/// Takes out the entries that lead out of the repository. The configuration is linked, its names the
+/// labels'.
+pub(super) fn check(config: &mut DynamicConfig, reach: Reach<'_>, faults: &mut Faults) {
     if reach.is_unlimited() {
-        return Ok(());
+        return;
     }
     let guard = Guard { reach };
     let DynamicConfig {
@@ -26,29 +29,42 @@ pub(super) fn check(config: &DynamicConfig, reach: Reach<'_>) -> Result<(), Prob
         udp: _,
         tls: _,
     } = config;
-    for (name, service) in &http.services {
-        let Some(balancer) = &service.load_balancer else {
-            continue;
-        };
-        let label = format!("traefik.http.services.{name}.loadbalancer");
-        for server in balancer.servers.iter() {
-            guard.server(&label, server)?;
-        }
-        if let Some(check) = &balancer.health_check {
-            guard.health_check(&format!("{label}.healthcheck"), check)?;
-        }
-    }
-    for (name, middleware) in &http.middlewares {
-        guard.middleware(&format!("traefik.http.middlewares.{name}"), middleware)?;
-    }
-    for (name, service) in &tcp.services {
-        let balancer = service.load_balancer.as_ref();
-        if let Some(Switch::On(check)) = balancer.map(|balancer| &balancer.health_check) {
-            let label = format!("traefik.tcp.services.{name}.loadbalancer.healthcheck.port");
-            guard.port(&label, check.port)?;
-        }
-    }
-    Ok(())
+    faults.sift(
+        EntryKind::HttpService,
+        &mut http.services,
+        |_, label, service| {
+            let Some(balancer) = &service.load_balancer else {
+                return Ok(());
+            };
+            let label = format!("{label}.loadbalancer");
+            for server in balancer.servers.iter() {
+                guard.server(&label, server)?;
+            }
+            match &balancer.health_check {
+                Some(check) => guard.health_check(&format!("{label}.healthcheck"), check),
+                None => Ok(()),
+            }
+        },
+    );
+    faults.sift(
+        EntryKind::HttpMiddleware,
+        &mut http.middlewares,
+        |_, label, middleware| guard.middleware(label, middleware),
+    );
+    faults.sift(
+        EntryKind::TcpService,
+        &mut tcp.services,
+        |_, label, service| {
+            let balancer = service.load_balancer.as_ref();
+            match balancer.map(|balancer| &balancer.health_check) {
+                Some(Switch::On(check)) => guard.port(
+                    &format!("{label}.loadbalancer.healthcheck.port"),
+                    check.port,
+                ),
+                _ => Ok(()),
+            }
+        },
+    );
 }
 
 struct Guard<'s> {
@@ -146,6 +162,14 @@ impl Guard<'_> {
             return Err(Problem::of_label(
                 endpoints,
                 "without an endpoint, Traefik takes the machine's own port 6379",
+            )
+            .hint(hint));
+        }
+        if redis.endpoints.len() > 1 {
+            // The nodes of a cluster send a client on to each other, wherever they say they are.
+            return Err(Problem::of_label(
+                endpoints,
+                "several endpoints are a cluster, whose nodes send Traefik on to any address",
             )
             .hint(hint));
         }

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use super::faults::Faults;
 use super::target::{Target, Transport};
 use super::{Container, Problem};
 use crate::traefik::dynamic::{
     DynamicConfig, Http, LoadBalancer, Router, RouterTls, Server, Service, Switch, Tcp,
     TcpLoadBalancer, TcpServer, TcpService, Udp, UdpLoadBalancer, UdpServer, UdpService, Unset,
 };
+use crate::traefik::labels::EntryKind;
 
 /// The rule of an HTTP router that has none, and how its certificate is to be had.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,40 +24,40 @@ const COMPOSE_PROJECT: &str = "com.docker.compose.project";
 /// Its service in that project.
 const COMPOSE_SERVICE: &str = "com.docker.compose.service";
 
-/// Completes a configuration. An error costs the container; what is returned beside costs single
-/// routers, which are gone from the configuration.
+/// Completes a configuration. A router that cannot be linked is gone from the configuration; a
+/// service that cannot be reached is broken, and stays until all routers are linked.
 pub(super) fn link(
     config: &mut DynamicConfig,
     target: &Target<'_>,
     default_rule: &DefaultRule,
-) -> Result<Vec<Problem>, Problem> {
+    faults: &mut Faults,
+) -> Result<(), Problem> {
     let DynamicConfig {
         http,
         tcp,
         udp,
         tls: _,
     } = config;
-    let mut problems = Vec::new();
     let has_tcp = !tcp.routers.is_empty() || !tcp.services.is_empty();
     if has_tcp {
-        link_tcp(tcp, target, &mut problems)?;
+        link_tcp(tcp, target, faults)?;
     }
     let has_udp = !udp.routers.is_empty() || !udp.services.is_empty();
     if has_udp {
-        link_udp(udp, target, &mut problems)?;
+        link_udp(udp, target, faults)?;
     }
     // A container of TCP or UDP alone is not a web server besides.
     if !(has_tcp || has_udp) || !http.unset() {
-        link_http(http, target, default_rule, &mut problems)?;
+        link_http(http, target, default_rule, faults)?;
     }
-    Ok(problems)
+    Ok(())
 }
 
 fn link_http(
     http: &mut Http,
     target: &Target<'_>,
     default_rule: &DefaultRule,
-    problems: &mut Vec<Problem>,
+    faults: &mut Faults,
 ) -> Result<(), Problem> {
     let Http {
         routers,
@@ -71,24 +73,12 @@ fn link_http(
     }
     for (name, service) in services.iter_mut() {
         let prefix = format!("traefik.http.services.{name}.loadbalancer");
-        let balancer = service
-            .load_balancer
-            .as_mut()
-            .ok_or_else(|| no_load_balancer(&prefix))?;
-        if !target.is_ready() {
-            balancer.servers.clear();
-            continue;
-        }
-        if balancer.servers.is_empty() {
-            balancer.servers.push(Server::default());
-        }
-        for server in balancer.servers.iter_mut() {
-            locate(server, target, &prefix)?;
-        }
+        let served = serve_http(service, target, &prefix);
+        costs_service(served, EntryKind::HttpService, name, faults)?;
     }
     if routers.is_empty() {
         if services.len() > 1 {
-            problems.push(
+            faults.push(
                 Problem::new("it has several HTTP services and no router")
                     .hint("add a router with a rule and a service"),
             );
@@ -105,28 +95,24 @@ fn link_http(
         }
         let linked = point(&mut router.service, services);
         if !linked {
-            problems.push(ambiguous("http", name));
+            faults.push(ambiguous("http", name));
         }
         linked
     });
     Ok(())
 }
 
-fn link_tcp(
-    tcp: &mut Tcp,
-    target: &Target<'_>,
-    problems: &mut Vec<Problem>,
-) -> Result<(), Problem> {
+fn link_tcp(tcp: &mut Tcp, target: &Target<'_>, faults: &mut Faults) -> Result<(), Problem> {
     let Tcp {
         routers,
         services,
         middlewares: _,
     } = tcp;
-    serve(services, target)?;
+    serve(services, target, faults)?;
     routers.retain(|name, router| {
         if router.rule.as_deref().is_none_or(str::is_empty) {
             let label = format!("traefik.tcp.routers.{name}.rule");
-            problems.push(
+            faults.push(
                 Problem::of_label(&label, format!("the TCP router `{name}` has no rule"))
                     .hint(format!("add the label `{label}=HostSNI(`*`)`")),
             );
@@ -134,24 +120,20 @@ fn link_tcp(
         }
         let linked = point(&mut router.service, services);
         if !linked {
-            problems.push(ambiguous("tcp", name));
+            faults.push(ambiguous("tcp", name));
         }
         linked
     });
     Ok(())
 }
 
-fn link_udp(
-    udp: &mut Udp,
-    target: &Target<'_>,
-    problems: &mut Vec<Problem>,
-) -> Result<(), Problem> {
+fn link_udp(udp: &mut Udp, target: &Target<'_>, faults: &mut Faults) -> Result<(), Problem> {
     let Udp { routers, services } = udp;
-    serve(services, target)?;
+    serve(services, target, faults)?;
     routers.retain(|name, router| {
         let linked = point(&mut router.service, services);
         if !linked {
-            problems.push(ambiguous("udp", name));
+            faults.push(ambiguous("udp", name));
         }
         linked
     });
@@ -160,7 +142,7 @@ fn link_udp(
 
 /// A service whose servers are an address and a port: TCP's and UDP's.
 trait Addressed: Sized {
-    const PROTOCOL: &'static str;
+    const KIND: EntryKind;
     const TRANSPORT: Transport;
 
     /// A service with a load balancer and no server.
@@ -171,12 +153,23 @@ trait Addressed: Sized {
 
     /// Sets the only server, or none.
     fn set(&mut self, address: Option<String>);
+
+    /// Gives it its server.
+    fn serve(&mut self, target: &Target<'_>, prefix: &str) -> Result<(), Problem> {
+        let port = self.port().ok_or_else(|| no_load_balancer(prefix))?;
+        let address = match target.is_ready() {
+            true => Some(address(target, prefix, port.as_deref(), Self::TRANSPORT)?),
+            false => None,
+        };
+        self.set(address);
+        Ok(())
+    }
 }
 
 macro_rules! addressed {
-    ($($protocol:literal, $transport:ident: $service:ident { $balancer:ident, $server:ident }),*) => {$(
+    ($($transport:ident: $service:ident { $balancer:ident, $server:ident }),*) => {$(
         impl Addressed for $service {
-            const PROTOCOL: &'static str = $protocol;
+            const KIND: EntryKind = EntryKind::$service;
             const TRANSPORT: Transport = Transport::$transport;
 
             fn bare() -> Self {
@@ -203,27 +196,67 @@ macro_rules! addressed {
 }
 
 addressed!(
-    "tcp", Tcp: TcpService { TcpLoadBalancer, TcpServer },
-    "udp", Udp: UdpService { UdpLoadBalancer, UdpServer }
+    Tcp: TcpService {
+        TcpLoadBalancer,
+        TcpServer
+    },
+    Udp: UdpService {
+        UdpLoadBalancer,
+        UdpServer
+    }
 );
 
 /// Gives each service of TCP or UDP its server; one is there even where no label describes any.
 fn serve<S: Addressed>(
     services: &mut BTreeMap<String, S>,
     target: &Target<'_>,
+    faults: &mut Faults,
 ) -> Result<(), Problem> {
     if services.is_empty() {
         services.insert(default_name(target.container), S::bare());
     }
     for (name, service) in services {
-        let prefix = format!("traefik.{}.services.{name}.loadbalancer", S::PROTOCOL);
-        let port = service.port().ok_or_else(|| no_load_balancer(&prefix))?;
-        let address = match target.is_ready() {
-            true => Some(address(target, &prefix, port.as_deref(), S::TRANSPORT)?),
-            false => None,
-        };
-        service.set(address);
+        let prefix = format!("{}.{name}.loadbalancer", S::KIND.prefix());
+        costs_service(service.serve(target, &prefix), S::KIND, name, faults)?;
     }
+    Ok(())
+}
+
+/// Gives an HTTP service its servers.
+fn serve_http(service: &mut Service, target: &Target<'_>, prefix: &str) -> Result<(), Problem> {
+    let balancer = service
+        .load_balancer
+        .as_mut()
+        .ok_or_else(|| no_load_balancer(prefix))?;
+    if !target.is_ready() {
+        balancer.servers.clear();
+        return Ok(());
+    }
+    if balancer.servers.is_empty() {
+        balancer.servers.push(Server::default());
+    }
+    for server in balancer.servers.iter_mut() {
+        locate(server, target, prefix)?;
+    }
+    Ok(())
+}
+
+/// What is wrong with a service's labels costs the service. What is wrong with the container, as
+/// its address, costs all of it.
+fn costs_service(
+    served: Result<(), Problem>,
+    kind: EntryKind,
+    name: &str,
+    faults: &mut Faults,
+) -> Result<(), Problem> {
+    let Err(problem) = served else {
+        return Ok(());
+    };
+    let label = problem.label.as_deref().unwrap_or_default();
+    if !label.starts_with(&kind.prefix()) {
+        return Err(problem);
+    }
+    faults.breaks(kind, name, problem);
     Ok(())
 }
 

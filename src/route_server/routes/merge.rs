@@ -1,35 +1,72 @@
 //! What the containers of a repository give, put together. Containers that agree share: replicas
 //! join their servers. Where two disagree about a name, the elder keeps it.
 
-use std::collections::{BTreeMap, HashMap, btree_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::{ContainerRoutes, Origin, Origins, Problem, Routes};
+use super::{ContainerRoutes, Origin, Origins, Problem, Routes, references};
+use crate::network::NetworkId;
+use crate::route_server::quota::Quota;
 use crate::traefik::dynamic::{
     DynamicConfig, Middleware, Router, Servers, Service, TcpMiddleware, TcpRouter, TcpService, Tls,
     UdpRouter, UdpService,
 };
+use crate::traefik::labels::{Entry, EntryKind};
 
 /// The routes of a repository's containers. Deterministic: the order of the input does not matter.
-pub fn merge<'r>(derived: impl IntoIterator<Item = &'r ContainerRoutes>) -> Routes {
+pub fn merge<'r>(derived: impl IntoIterator<Item = &'r ContainerRoutes>, quota: Quota) -> Routes {
+    let Together {
+        mut routes,
+        broken,
+        network_id,
+    } = together(derived, quota);
+    references::settle(&mut routes, &broken, network_id, quota);
+    routes.rejections.sort();
+    routes.rejections.dedup();
+    routes
+}
+
+/// What the containers of a repository define, before it is asked who refers to what.
+pub(super) struct Together {
+    pub(super) routes: Routes,
+    /// Entries that are broken, or that there was no room for.
+    broken: BTreeSet<Entry>,
+    network_id: Option<NetworkId>,
+}
+
+/// Puts together what each container gives, the eldest's first.
+pub(super) fn together<'r>(
+    derived: impl IntoIterator<Item = &'r ContainerRoutes>,
+    quota: Quota,
+) -> Together {
     let mut derived: Vec<_> = derived.into_iter().collect();
     // Labels that somebody wrote come before routes that nobody asked for; then the elder.
     derived.sort_by_key(|one| (one.origin.auto, &one.age, one.origin.network_id));
 
     let mut routes = Routes::default();
     let mut owners = Owners::new();
+    let mut room = Room::of(quota);
+    let mut broken = BTreeSet::new();
+    let network_id = derived.first().and_then(|one| one.origin.network_id);
     for one in derived {
+        broken.extend(one.broken.iter().cloned());
         routes.rejections.extend(one.rejections.iter().cloned());
         match owners.clash(one) {
             None => {
                 owners.enter(one);
-                routes.add(one);
+                let lacks_room = routes.add(one, &mut room);
+                let problem = too_many(&lacks_room, quota);
+                let rejection = problem.map(|problem| problem.of(&one.origin));
+                routes.rejections.extend(rejection);
+                broken.extend(lacks_room);
             }
             Some(problem) => routes.rejections.push(problem.of(&one.origin)),
         }
     }
-    routes.rejections.sort();
-    routes.rejections.dedup();
-    routes
+    Together {
+        routes,
+        broken,
+        network_id,
+    }
 }
 
 impl Routes {
@@ -61,7 +98,8 @@ impl Routes {
         self.origins.udp.extend(origins.udp);
     }
 
-    fn add(&mut self, one: &ContainerRoutes) {
+    /// Adds what there is room for; returned is the rest.
+    fn add(&mut self, one: &ContainerRoutes, room: &mut Room) -> Vec<Entry> {
         // The default store is refused by then, so that there is nothing of TLS to add.
         let DynamicConfig {
             http,
@@ -74,53 +112,156 @@ impl Routes {
             tcp: tcp_origins,
             udp: udp_origins,
         } = &mut self.origins;
+        let Room {
+            routers,
+            services,
+            middlewares,
+        } = room;
         let whole = &mut self.config;
-        note(http_origins, &http.routers, &one.origin);
-        add_missing(&mut whole.http.routers, &http.routers);
-        add_missing(&mut whole.http.middlewares, &http.middlewares);
-        join(&mut whole.http.services, &http.services);
-        note(tcp_origins, &tcp.routers, &one.origin);
-        add_missing(&mut whole.tcp.routers, &tcp.routers);
-        add_missing(&mut whole.tcp.middlewares, &tcp.middlewares);
-        join(&mut whole.tcp.services, &tcp.services);
-        note(udp_origins, &udp.routers, &one.origin);
-        add_missing(&mut whole.udp.routers, &udp.routers);
-        join(&mut whole.udp.services, &udp.services);
+        let mut rest = Rest(Vec::new());
+        let kind = EntryKind::HttpRouter;
+        rest.add_missing(kind, &mut whole.http.routers, &http.routers, routers);
+        let kind = EntryKind::TcpRouter;
+        rest.add_missing(kind, &mut whole.tcp.routers, &tcp.routers, routers);
+        let kind = EntryKind::UdpRouter;
+        rest.add_missing(kind, &mut whole.udp.routers, &udp.routers, routers);
+        let kind = EntryKind::HttpService;
+        rest.join(kind, &mut whole.http.services, &http.services, services);
+        let kind = EntryKind::TcpService;
+        rest.join(kind, &mut whole.tcp.services, &tcp.services, services);
+        let kind = EntryKind::UdpService;
+        rest.join(kind, &mut whole.udp.services, &udp.services, services);
+        let kind = EntryKind::HttpMiddleware;
+        rest.add_missing(
+            kind,
+            &mut whole.http.middlewares,
+            &http.middlewares,
+            middlewares,
+        );
+        let kind = EntryKind::TcpMiddleware;
+        rest.add_missing(
+            kind,
+            &mut whole.tcp.middlewares,
+            &tcp.middlewares,
+            middlewares,
+        );
+        note(
+            http_origins,
+            &whole.http.routers,
+            &http.routers,
+            &one.origin,
+        );
+        note(tcp_origins, &whole.tcp.routers, &tcp.routers, &one.origin);
+        note(udp_origins, &whole.udp.routers, &udp.routers, &one.origin);
+        rest.0
     }
 }
 
-fn note<T>(origins: &mut BTreeMap<String, Origin>, routers: &BTreeMap<String, T>, origin: &Origin) {
+/// How many more entries a repository may have, of all protocols together.
+struct Room {
+    routers: usize,
+    services: usize,
+    middlewares: usize,
+}
+
+impl Room {
+    fn of(quota: Quota) -> Self {
+        Self {
+            routers: quota.routers(),
+            services: quota.services(),
+            middlewares: quota.middlewares(),
+        }
+    }
+}
+
+/// What of a container's entries there is no room for.
+fn too_many(left_out: &[Entry], quota: Quota) -> Option<Problem> {
+    let first = left_out.first()?;
+    let noun = first.kind.noun();
+    let most = match noun {
+        "router" => quota.routers(),
+        "service" => quota.services(),
+        _ => quota.middlewares(),
+    };
+    Some(
+        Problem::new(format!(
+            "the repository has more than the {most} {noun}s that it may have: {} of this \
+             container's entries are left out",
+            left_out.len()
+        ))
+        .hint("use fewer, or have the operator raise the repository's quota with --quota"),
+    )
+}
+
+fn note<T>(
+    origins: &mut BTreeMap<String, Origin>,
+    whole: &BTreeMap<String, T>,
+    routers: &BTreeMap<String, T>,
+    origin: &Origin,
+) {
     for name in routers.keys() {
-        if !origins.contains_key(name) {
+        if whole.contains_key(name) && !origins.contains_key(name) {
             origins.insert(name.clone(), origin.clone());
         }
     }
 }
 
-fn add_missing<T: Clone>(whole: &mut BTreeMap<String, T>, part: &BTreeMap<String, T>) {
-    for (name, value) in part {
-        if !whole.contains_key(name) {
-            whole.insert(name.clone(), value.clone());
+/// Entries that there was no room for.
+struct Rest(Vec<Entry>);
+
+impl Rest {
+    fn add_missing<T: Clone>(
+        &mut self,
+        kind: EntryKind,
+        whole: &mut BTreeMap<String, T>,
+        part: &BTreeMap<String, T>,
+        room: &mut usize,
+    ) {
+        for (name, value) in part {
+            if whole.contains_key(name) {
+                continue;
+            }
+            if self.takes(kind, name, room) {
+                whole.insert(name.clone(), value.clone());
+            }
         }
+    }
+
+    fn join<T: Balanced>(
+        &mut self,
+        kind: EntryKind,
+        whole: &mut BTreeMap<String, T>,
+        part: &BTreeMap<String, T>,
+        room: &mut usize,
+    ) {
+        for (name, service) in part {
+            if let Some(known) = whole.get_mut(name) {
+                join_servers(known, service);
+            } else if self.takes(kind, name, room) {
+                whole.insert(name.clone(), service.clone());
+            }
+        }
+    }
+
+    /// Whether there is room for one more.
+    fn takes(&mut self, kind: EntryKind, name: &str, room: &mut usize) -> bool {
+        let Some(less) = room.checked_sub(1) else {
+            let name = name.to_owned();
+            self.0.push(Entry { kind, name });
+            return false;
+        };
+        *room = less;
+        true
     }
 }
 
-fn join<T: Balanced>(whole: &mut BTreeMap<String, T>, part: &BTreeMap<String, T>) {
-    for (name, service) in part {
-        match whole.entry(name.clone()) {
-            Entry::Vacant(entry) => {
-                entry.insert(service.clone());
-            }
-            Entry::Occupied(mut entry) => {
-                let Some(servers) = entry.get_mut().servers_mut() else {
-                    continue;
-                };
-                for server in service.servers() {
-                    if !servers.contains(server) {
-                        servers.push(server.clone());
-                    }
-                }
-            }
+fn join_servers<T: Balanced>(whole: &mut T, part: &T) {
+    let Some(servers) = whole.servers_mut() else {
+        return;
+    };
+    for server in part.servers() {
+        if !servers.contains(server) {
+            servers.push(server.clone());
         }
     }
 }

@@ -4,23 +4,28 @@
 //! ```text
 //!   Container ─► container_routes ─► ContainerRoutes ─┐
 //!   Container ─► container_routes ─► ContainerRoutes ─┼─► merge ─► Routes of one repository
-//!      labels · linked · rules · guard · owned        │                  │
-//!   Container, PortTable ─► dynamic ─► ContainerRoutes┤                  ▼
-//!                                claims ─► ownership ─► admit       document ◄─ Share of each
+//!      labels · linked · rules · guard · budget ·     │                  │
+//!      owned                                          │                  ▼
+//!   Container, PortTable ─► dynamic ─► ContainerRoutes┤             document ◄─ Share of each
+//!                                claims ─► ownership ─► admit
 //! ```
 //!
 //! What one container gives depends on that container, the settings and the external ports that it
 //! was given (`dynamic`), so that whoever watches a daemon decodes a container once, when it
-//! changes, and merges what is there. Problems are returned, never logged: each costs the one
-//! container that has it.
+//! changes, and merges what is there; `references` then asks who refers to what. Problems are
+//! returned, never logged: each costs the entry that has it and what uses that (`faults`), or else
+//! the one container.
 
 mod admit;
 mod auto;
+mod budget;
 mod certificates;
 mod claims;
 pub mod document;
 mod dynamic;
 mod entrypoints;
+mod expansion;
+mod faults;
 mod guard;
 mod health_checks;
 mod linked;
@@ -28,6 +33,7 @@ mod merge;
 mod network;
 mod owned;
 mod reach;
+mod references;
 mod rule_syntax;
 mod rules;
 mod target;
@@ -35,6 +41,8 @@ mod url;
 
 #[cfg(test)]
 mod attacks;
+#[cfg(test)]
+mod budget_tests;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
@@ -46,17 +54,19 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::faults::Faults;
 use self::reach::Reach;
 use self::target::Target;
 use super::container::{Condition, Container, DaemonContainers, Oversized};
 use super::ownership::{Age, Claim, OperatorNames, Ownership, OwnershipSettings};
 use super::ports::{PortRange, PortTable};
+use super::quota::Quota;
 use crate::network::NetworkId;
 use crate::ownership::{Grants, Repository};
 use crate::printable::{LONGEST_SHOWN, shortened};
 use crate::traefik::dynamic::DynamicConfig;
 use crate::traefik::entrypoint::Entrypoint;
-use crate::traefik::labels::{self, LabelError};
+use crate::traefik::labels::{self, Entry, LabelError};
 use crate::traefik::resolver::CertResolver;
 
 pub use admit::admit;
@@ -101,6 +111,8 @@ pub struct RouteSettings {
     pub dynamic_ports: Option<PortRange>,
     /// The machine's own addresses, public ones that lead to it included.
     pub machine_addresses: BTreeSet<IpAddr>,
+    /// How much repositories may have, where the operator said more than the usual.
+    pub quotas: BTreeMap<Repository, Quota>,
 }
 
 /// What one container gives, its names already those of its repository.
@@ -112,6 +124,8 @@ pub struct ContainerRoutes {
     pub config: DynamicConfig,
     /// What could not be used.
     pub rejections: Vec<Rejection>,
+    /// The entries that are broken, by the repository's names: nothing is served without them.
+    broken: BTreeSet<Entry>,
     source: Source,
     age: Age,
     /// What its routers need.
@@ -207,7 +221,7 @@ pub fn routes<'c>(
         let claims = container_claims(&parts);
         let verdicts = ownership.verdicts(id.into(), &claims, now, false);
         admit(id.into(), &mut parts, &verdicts, ownership, settings);
-        whole.append(merge(&parts));
+        whole.append(merge(&parts, settings.quota(id.into())));
     }
     whole.rejections.sort();
     whole
@@ -239,16 +253,13 @@ pub fn adopted_routes<'c>(
     routes(daemons, ports, &ownership, 0, settings)
 }
 
-/// The most external ports that a repository may have of the dynamic range, by whichever label.
-const DYNAMIC_PORTS: usize = 3;
-
 impl RouteSettings {
-    /// The most external ports of the dynamic range that a repository may have.
-    pub fn dynamic_ports_of(&self, repository: Repository) -> usize {
-        match self.trusted_repositories.contains(&repository) {
-            true => usize::MAX,
-            false => DYNAMIC_PORTS,
+    /// How much a repository may have.
+    pub fn quota(&self, repository: Repository) -> Quota {
+        if self.trusted_repositories.contains(&repository) {
+            return Quota::UNBOUNDED;
         }
+        self.quotas.get(&repository).copied().unwrap_or_default()
     }
 
     /// The part that ownership depends on.
@@ -258,16 +269,10 @@ impl RouteSettings {
             base_domain: self.base_domain.clone(),
             operator: self.operator.clone(),
             dynamic_range: self.dynamic_ports,
-            dynamic_ports: self
-                .trusted_repositories
-                .iter()
-                .map(|trusted| (*trusted, self.dynamic_ports_of(*trusted)))
-                .collect(),
-            certificates_per_day: self
-                .trusted_repositories
-                .iter()
-                .map(|trusted| (*trusted, None))
-                .collect(),
+            quotas: {
+                let unusual = self.quotas.keys().chain(&self.trusted_repositories);
+                unusual.map(|id| (*id, self.quota(*id))).collect()
+            },
         }
     }
 }
@@ -324,9 +329,11 @@ pub fn container_routes(
             auto,
             config,
             problems,
+            broken,
         }) => {
             derived.origin.auto = auto;
             derived.config = config;
+            derived.broken = broken;
             derived.claim(settings);
             for problem in problems {
                 derived.reject(problem);
@@ -355,6 +362,7 @@ impl ContainerRoutes {
             },
             config: DynamicConfig::default(),
             rejections: Vec::new(),
+            broken: BTreeSet::new(),
             source,
             claims: Vec::new(),
             age: Age {
@@ -382,6 +390,7 @@ struct Derivation {
     config: DynamicConfig,
     /// Those that cost a router, or a part of one, and not the container.
     problems: Vec<Problem>,
+    broken: BTreeSet<Entry>,
 }
 
 fn derive(
@@ -396,30 +405,48 @@ fn derive(
         auto: false,
         config: DynamicConfig::default(),
         problems: Vec::new(),
+        broken: BTreeSet::new(),
     };
     match options.enable {
         Some(false) => {}
         Some(true) => {
-            let mut config = labels::decode(&container.labels)?;
+            let quota = settings.quota(network_id.into());
+            let decoded = labels::decode(&container.labels, quota.allowance())?;
+            let mut config = decoded.config;
+            let mut faults = Faults::default();
+            for (entry, error) in decoded.unreadable {
+                faults.breaks(entry.kind, &entry.name, error.into());
+            }
+            for ignored in decoded.ignored {
+                faults.push(Problem::from(ignored).warning());
+            }
             let default_rule = auto::default_rule(container, network_id, settings)?;
             let reach = Reach::of(network_id, settings).with(addresses);
             let target = Target { container, reach };
-            derivation.problems = linked::link(&mut config, &target, &default_rule)?;
-            derivation.problems.extend(target.doubts());
+            linked::link(&mut config, &target, &default_rule, &mut faults)?;
+            faults.take_out(&mut config);
+            faults.problems.extend(target.doubts());
             let outdated = rule_syntax::check(&mut config);
-            derivation.problems.extend(outdated);
+            faults.problems.extend(outdated);
             let is_trusted = reach.is_unlimited();
-            derivation
-                .problems
-                .extend(rules::check(&mut config, is_trusted));
-            guard::check(&config, reach)?;
+            let unusable = rules::check(&mut config, is_trusted);
+            faults.problems.extend(unusable);
+            guard::check(&mut config, reach, &mut faults);
             let redirects = health_checks::confine(&mut config, reach);
-            derivation.problems.extend(redirects);
+            faults.problems.extend(redirects);
+            budget::check(&mut config, quota, &mut faults);
             let absent = entrypoints::assign(&mut config, settings);
-            derivation.problems.extend(absent);
+            faults.problems.extend(absent);
             let unobtainable = certificates::check(&mut config, settings);
-            derivation.problems.extend(unobtainable);
-            derivation.config = owned::own(config, network_id, settings)?;
+            faults.problems.extend(unobtainable);
+            derivation.config = owned::own(config, network_id, settings, &mut faults)?;
+            derivation.problems = faults.problems;
+            let suffix = owned::suffix(network_id);
+            let owned = |entry: Entry| Entry {
+                name: format!("{}{suffix}", entry.name),
+                ..entry
+            };
+            derivation.broken = faults.broken.into_iter().map(owned).collect();
         }
         None => {
             derivation.auto = true;

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use super::faults::Faults;
 use super::{Problem, RouteSettings};
 use crate::network::NetworkId;
 use crate::traefik::dynamic::{
     DynamicConfig, Http, Middleware, Router, Service, Switch, Tcp, TcpRouter, TcpService, Udp,
     UdpRouter, Unset,
 };
+use crate::traefik::labels::EntryKind;
 
 /// What labels call Traefik's Docker provider, whose place the route server takes.
 const OWN_PROVIDER: &str = "docker";
@@ -19,11 +21,13 @@ const ALL_REPOSITORIES: &str = "http";
 /// TLS options that exist without anybody defining them.
 const DEFAULT_TLS_OPTIONS: &str = "default";
 
-/// The configuration with the repository's names.
+/// The configuration with the repository's names. An entry that speaks of what is not the
+/// repository's is broken.
 pub(super) fn own(
     config: DynamicConfig,
     network_id: Option<NetworkId>,
     settings: &RouteSettings,
+    faults: &mut Faults,
 ) -> Result<DynamicConfig, Problem> {
     let DynamicConfig {
         http,
@@ -39,15 +43,20 @@ pub(super) fn own(
         .hint("the operator sets it in /etc/rediacc/traefik.d"));
     }
     let repository = Repository {
-        suffix: network_id.map(|id| format!("-{id}")).unwrap_or_default(),
+        suffix: suffix(network_id),
         allow_internal: settings.allow_internal,
     };
     Ok(DynamicConfig {
-        http: repository.http(http)?,
-        tcp: repository.tcp(tcp)?,
-        udp: repository.udp(udp)?,
+        http: repository.http(http, faults),
+        tcp: repository.tcp(tcp, faults),
+        udp: repository.udp(udp, faults),
         tls,
     })
+}
+
+/// What a repository's names end in.
+pub(super) fn suffix(network_id: Option<NetworkId>) -> String {
+    network_id.map(|id| format!("-{id}")).unwrap_or_default()
 }
 
 struct Repository {
@@ -56,71 +65,77 @@ struct Repository {
 }
 
 impl Repository {
-    fn http(&self, http: Http) -> Result<Http, Problem> {
+    fn http(&self, http: Http, faults: &mut Faults) -> Http {
         let Http {
             routers,
             services,
             middlewares,
         } = http;
-        Ok(Http {
-            routers: self.named(routers, "traefik.http.routers", Self::router)?,
-            services: self.named(services, "traefik.http.services", Self::service)?,
-            middlewares: self.named(middlewares, "traefik.http.middlewares", Self::middleware)?,
-        })
+        Http {
+            routers: self.named(EntryKind::HttpRouter, routers, Self::router, faults),
+            services: self.named(EntryKind::HttpService, services, Self::service, faults),
+            middlewares: self.named(
+                EntryKind::HttpMiddleware,
+                middlewares,
+                Self::middleware,
+                faults,
+            ),
+        }
     }
 
-    fn tcp(&self, tcp: Tcp) -> Result<Tcp, Problem> {
+    fn tcp(&self, tcp: Tcp, faults: &mut Faults) -> Tcp {
         let Tcp {
             routers,
             services,
             middlewares,
         } = tcp;
-        Ok(Tcp {
-            routers: self.named(routers, "traefik.tcp.routers", Self::tcp_router)?,
-            services: self.named(services, "traefik.tcp.services", Self::tcp_service)?,
-            middlewares: self.named(middlewares, "traefik.tcp.middlewares", |_, label, part| {
-                has_a_type(part, label)
-            })?,
-        })
+        Tcp {
+            routers: self.named(EntryKind::TcpRouter, routers, Self::tcp_router, faults),
+            services: self.named(EntryKind::TcpService, services, Self::tcp_service, faults),
+            middlewares: self.named(
+                EntryKind::TcpMiddleware,
+                middlewares,
+                |_, label, part| has_a_type(part, label),
+                faults,
+            ),
+        }
     }
 
-    fn udp(&self, udp: Udp) -> Result<Udp, Problem> {
+    fn udp(&self, udp: Udp, faults: &mut Faults) -> Udp {
         let Udp { routers, services } = udp;
-        Ok(Udp {
-            routers: self.named(routers, "traefik.udp.routers", Self::udp_router)?,
-            services: self.named(services, "traefik.udp.services", |_, _, _| Ok(()))?,
-        })
+        Udp {
+            routers: self.named(EntryKind::UdpRouter, routers, Self::udp_router, faults),
+            services: self.named(EntryKind::UdpService, services, |_, _, _| Ok(()), faults),
+        }
     }
 
     /// Renames the entries of a map, and lets each see to its references.
     fn named<T>(
         &self,
-        parts: BTreeMap<String, T>,
-        prefix: &str,
+        kind: EntryKind,
+        mut parts: BTreeMap<String, T>,
         references: impl Fn(&Self, &str, &mut T) -> Result<(), Problem>,
-    ) -> Result<BTreeMap<String, T>, Problem> {
+        faults: &mut Faults,
+    ) -> BTreeMap<String, T> {
+        faults.sift(kind, &mut parts, |name, label, part| {
+            if name.contains('@') {
+                return Err(Problem::of_label(
+                    label,
+                    format!("the name `{name}` holds an `@`, which parts a provider from a name"),
+                ));
+            }
+            if self.belongs_to_another(name) {
+                return Err(Problem::of_label(
+                    label,
+                    format!("`{name}` ends as the names of a repository do"),
+                )
+                .hint("take a name that does not end in a network id"));
+            }
+            references(self, label, part)
+        });
         parts
             .into_iter()
-            .map(|(name, mut part)| {
-                let label = format!("{prefix}.{name}");
-                if name.contains('@') {
-                    return Err(Problem::of_label(
-                        label,
-                        format!(
-                            "the name `{name}` holds an `@`, which parts a provider from a name"
-                        ),
-                    ));
-                }
-                if self.belongs_to_another(&name) {
-                    return Err(Problem::of_label(
-                        label,
-                        format!("`{name}` ends as the names of a repository do"),
-                    )
-                    .hint("take a name that does not end in a network id"));
-                }
-                references(self, &label, &mut part)?;
-                Ok((format!("{name}{}", self.suffix), part))
-            })
+            .map(|(name, part)| (format!("{name}{}", self.suffix), part))
             .collect()
     }
 
@@ -155,7 +170,6 @@ impl Repository {
         if let Some(errors) = &mut middleware.errors {
             self.one(label, "errors.service", errors.service.as_mut())?;
         }
-        // Last, because a chain of empty names is none.
         has_a_type(middleware, label)
     }
 
@@ -212,9 +226,7 @@ impl Repository {
         }
     }
 
-    fn all(&self, label: &str, field: &str, references: &mut Vec<String>) -> Result<(), Problem> {
-        // `a,,b` is how compose writes a variable that is empty.
-        references.retain(|name| !name.is_empty());
+    fn all(&self, label: &str, field: &str, references: &mut [String]) -> Result<(), Problem> {
         references
             .iter_mut()
             .try_for_each(|reference| self.one(label, field, Some(reference)))

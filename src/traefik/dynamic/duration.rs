@@ -12,6 +12,18 @@ pub struct Duration {
     nanoseconds: i64,
 }
 
+impl Duration {
+    /// So many nanoseconds.
+    pub(super) fn of_nanoseconds(nanoseconds: i64) -> Self {
+        Self { nanoseconds }
+    }
+
+    /// How many nanoseconds it is.
+    pub(super) fn nanoseconds(self) -> i64 {
+        self.nanoseconds
+    }
+}
+
 const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 
 /// Longer units first where one begins with the other.

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::Duration;
+use super::bounds;
 use super::object::object;
 use super::tls::ClientTls;
-use super::value::{Connections, Dotted, PluginValue, Switch};
+use super::value::{Dotted, PluginValue, Switch};
 
 object! {
     /// One transformation of requests, under one of its types. They are boxed, because all of
@@ -43,100 +44,100 @@ object! {
 
     /// Adds a prefix to the path.
     pub struct AddPrefix {
-        prefix: Option<String>,
+        prefix: Option<String> => bounds::TEXT,
     }
 
     /// Takes prefixes off the path.
     pub struct StripPrefix {
-        prefixes: Vec<String>,
+        prefixes: Vec<String> => bounds::TEXT,
         force_slash: Option<bool>,
     }
 
     /// Takes off the path what matches at its beginning.
     pub struct StripPrefixRegex {
-        regex: Vec<String>,
+        regex: Vec<String> => bounds::REGEXP,
     }
 
     /// Replaces the path.
     pub struct ReplacePath {
-        path: Option<String>,
+        path: Option<String> => bounds::TEXT,
     }
 
     /// Rewrites the path.
     pub struct ReplacePathRegex {
-        regex: Option<String>,
-        replacement: Option<String>,
+        regex: Option<String> => bounds::REGEXP,
+        replacement: Option<String> => bounds::TEXT,
     }
 
     /// Several middlewares in their order.
     pub struct Chain {
-        middlewares: Vec<String>,
+        middlewares: Vec<String> => bounds::REFERENCE,
     }
 
     /// The older name of [`IpAllowList`].
     pub struct IpWhiteList {
-        source_range: Vec<String>,
+        source_range: Vec<String> => bounds::NETWORKS,
         ip_strategy: Switch<IpStrategy>,
     }
 
     /// Only clients of these ranges.
     pub struct IpAllowList {
-        source_range: Vec<String>,
+        source_range: Vec<String> => bounds::NETWORKS,
         ip_strategy: Switch<IpStrategy>,
-        reject_status_code: Option<i64>,
+        reject_status_code: Option<i64> => bounds::REJECTION,
     }
 
     /// Which address counts as the client's.
     pub struct IpStrategy {
-        depth: Option<i64>,
+        depth: Option<i64> => bounds::DEPTH,
         #[serde(rename = "excludedIPs")]
-        excluded_ips: Vec<String>,
-        ipv6_subnet: Option<i64>,
+        excluded_ips: Vec<String> => bounds::NETWORKS,
+        ipv6_subnet: Option<i64> => bounds::PREFIX,
     }
 
     /// What requests are counted by.
     pub struct SourceCriterion {
         ip_strategy: Option<IpStrategy>,
-        request_header_name: Option<String>,
+        request_header_name: Option<String> => bounds::TEXT,
         request_host: Option<bool>,
     }
 
     /// Headers of requests and responses, CORS and security among them.
     pub struct Headers {
-        custom_request_headers: Dotted<String>,
-        custom_response_headers: Dotted<String>,
+        custom_request_headers: Dotted<String> => bounds::TEXT,
+        custom_response_headers: Dotted<String> => bounds::TEXT,
         access_control_allow_credentials: Option<bool>,
-        access_control_allow_headers: Vec<String>,
-        access_control_allow_methods: Vec<String>,
-        access_control_allow_origin_list: Vec<String>,
-        access_control_allow_origin_list_regex: Vec<String>,
-        access_control_expose_headers: Vec<String>,
-        access_control_max_age: Option<i64>,
+        access_control_allow_headers: Vec<String> => bounds::TEXT,
+        access_control_allow_methods: Vec<String> => bounds::TEXT,
+        access_control_allow_origin_list: Vec<String> => bounds::TEXT,
+        access_control_allow_origin_list_regex: Vec<String> => bounds::REGEXP,
+        access_control_expose_headers: Vec<String> => bounds::TEXT,
+        access_control_max_age: Option<i64> => bounds::SECONDS_KEPT,
         add_vary_header: Option<bool>,
-        allowed_hosts: Vec<String>,
-        hosts_proxy_headers: Vec<String>,
-        ssl_proxy_headers: Dotted<String>,
-        sts_seconds: Option<i64>,
+        allowed_hosts: Vec<String> => bounds::TEXT,
+        hosts_proxy_headers: Vec<String> => bounds::TEXT,
+        ssl_proxy_headers: Dotted<String> => bounds::TEXT,
+        sts_seconds: Option<i64> => bounds::SECONDS_KEPT,
         sts_include_subdomains: Option<bool>,
         sts_preload: Option<bool>,
         #[serde(rename = "forceSTSHeader")]
         force_sts_header: Option<bool>,
         frame_deny: Option<bool>,
-        custom_frame_options_value: Option<String>,
+        custom_frame_options_value: Option<String> => bounds::TEXT,
         content_type_nosniff: Option<bool>,
         browser_xss_filter: Option<bool>,
         #[serde(rename = "customBrowserXSSValue")]
-        custom_browser_xss_value: Option<String>,
-        content_security_policy: Option<String>,
-        content_security_policy_report_only: Option<String>,
-        public_key: Option<String>,
-        referrer_policy: Option<String>,
-        permissions_policy: Option<String>,
+        custom_browser_xss_value: Option<String> => bounds::TEXT,
+        content_security_policy: Option<String> => bounds::TEXT,
+        content_security_policy_report_only: Option<String> => bounds::TEXT,
+        public_key: Option<String> => bounds::TEXT,
+        referrer_policy: Option<String> => bounds::TEXT,
+        permissions_policy: Option<String> => bounds::TEXT,
         is_development: Option<bool>,
-        feature_policy: Option<String>,
+        feature_policy: Option<String> => bounds::TEXT,
         ssl_redirect: Option<bool>,
         ssl_temporary_redirect: Option<bool>,
-        ssl_host: Option<String>,
+        ssl_host: Option<String> => bounds::TEXT,
         ssl_force_host: Option<bool>,
     }
 
@@ -153,119 +154,119 @@ object! {
 
     /// Pages of another service in place of error answers.
     pub struct Errors {
-        status: Vec<String>,
-        status_rewrites: BTreeMap<String, i64>,
-        service: Option<String>,
-        query: Option<String>,
-        error_request_headers: Vec<String>,
+        status: Vec<String> => bounds::STATUS_RANGES,
+        status_rewrites: BTreeMap<String, i64> => bounds::STATUS,
+        service: Option<String> => bounds::REFERENCE,
+        query: Option<String> => bounds::TEXT,
+        error_request_headers: Vec<String> => bounds::TEXT,
     }
 
     /// So many requests in a period.
     pub struct RateLimit {
-        average: Option<i64>,
-        period: Option<Duration>,
-        burst: Option<i64>,
+        average: Option<i64> => bounds::RATE,
+        period: Option<Duration> => bounds::PERIOD,
+        burst: Option<i64> => bounds::RATE,
         source_criterion: Option<SourceCriterion>,
         redis: Option<Redis>,
     }
 
     /// Where several Traefiks keep a common count.
     pub struct Redis {
-        endpoints: Vec<String>,
+        endpoints: Vec<String> => bounds::TEXT,
         tls: Option<ClientTls>,
-        username: Option<String>,
-        password: Option<String>,
-        db: Option<i64>,
-        pool_size: Option<Connections>,
-        min_idle_conns: Option<Connections>,
-        max_active_conns: Option<Connections>,
-        read_timeout: Option<Duration>,
-        write_timeout: Option<Duration>,
-        dial_timeout: Option<Duration>,
+        username: Option<String> => bounds::TEXT,
+        password: Option<String> => bounds::TEXT,
+        db: Option<i64> => bounds::DATABASE,
+        pool_size: Option<i64> => bounds::CONNECTIONS,
+        min_idle_conns: Option<i64> => bounds::IDLE_CONNECTIONS,
+        max_active_conns: Option<i64> => bounds::CONNECTIONS,
+        read_timeout: Option<Duration> => bounds::REDIS_TIMEOUT,
+        write_timeout: Option<Duration> => bounds::REDIS_TIMEOUT,
+        dial_timeout: Option<Duration> => bounds::REDIS_TIMEOUT,
     }
 
     /// Redirects what matches.
     pub struct RedirectRegex {
-        regex: Option<String>,
-        replacement: Option<String>,
+        regex: Option<String> => bounds::REGEXP,
+        replacement: Option<String> => bounds::TEXT,
         permanent: Option<bool>,
     }
 
     /// Redirects to another scheme or port.
     pub struct RedirectScheme {
-        scheme: Option<String>,
-        port: Option<String>,
+        scheme: Option<String> => bounds::TEXT,
+        port: Option<String> => bounds::TEXT,
         permanent: Option<bool>,
     }
 
     /// Basic authentication.
     pub struct BasicAuth {
-        users: Vec<String>,
-        users_file: Option<String>,
-        realm: Option<String>,
+        users: Vec<String> => bounds::BASIC_USERS,
+        users_file: Option<String> => bounds::TEXT,
+        realm: Option<String> => bounds::TEXT,
         remove_header: Option<bool>,
-        header_field: Option<String>,
+        header_field: Option<String> => bounds::TEXT,
     }
 
     /// Digest authentication.
     pub struct DigestAuth {
-        users: Vec<String>,
-        users_file: Option<String>,
+        users: Vec<String> => bounds::DIGEST_USERS,
+        users_file: Option<String> => bounds::TEXT,
         remove_header: Option<bool>,
-        realm: Option<String>,
-        header_field: Option<String>,
+        realm: Option<String> => bounds::TEXT,
+        header_field: Option<String> => bounds::TEXT,
     }
 
     /// Authentication by another server.
     pub struct ForwardAuth {
-        address: Option<String>,
+        address: Option<String> => bounds::TEXT,
         tls: Option<ClientTls>,
         trust_forward_header: Option<bool>,
-        auth_response_headers: Vec<String>,
-        auth_response_headers_regex: Option<String>,
-        auth_request_headers: Vec<String>,
-        max_response_body_size: Option<i64>,
-        add_auth_cookies_to_response: Vec<String>,
-        header_field: Option<String>,
+        auth_response_headers: Vec<String> => bounds::TEXT,
+        auth_response_headers_regex: Option<String> => bounds::REGEXP,
+        auth_request_headers: Vec<String> => bounds::TEXT,
+        max_response_body_size: Option<i64> => bounds::BODY,
+        add_auth_cookies_to_response: Vec<String> => bounds::TEXT,
+        header_field: Option<String> => bounds::TEXT,
         forward_body: Option<bool>,
-        max_body_size: Option<i64>,
+        max_body_size: Option<i64> => bounds::BODY,
         preserve_location_header: Option<bool>,
         preserve_request_method: Option<bool>,
         #[serde(rename = "authSigninURL")]
-        auth_signin_url: Option<String>,
+        auth_signin_url: Option<String> => bounds::TEXT,
     }
 
     /// At most so many requests of one source at once.
     pub struct InFlightReq {
-        amount: Option<i64>,
+        amount: Option<i64> => bounds::AMOUNT,
         source_criterion: Option<SourceCriterion>,
     }
 
     /// Limits of bodies, and where they are kept.
     pub struct Buffering {
-        max_request_body_bytes: Option<i64>,
-        mem_request_body_bytes: Option<i64>,
-        max_response_body_bytes: Option<i64>,
-        mem_response_body_bytes: Option<i64>,
-        retry_expression: Option<String>,
+        max_request_body_bytes: Option<i64> => bounds::SPOOLED_BODY,
+        mem_request_body_bytes: Option<i64> => bounds::BODY_OR_ZERO,
+        max_response_body_bytes: Option<i64> => bounds::SPOOLED_BODY,
+        mem_response_body_bytes: Option<i64> => bounds::BODY_OR_ZERO,
+        retry_expression: Option<String> => bounds::RETRY,
     }
 
     /// Stops calling a service that fails.
     pub struct CircuitBreaker {
-        expression: Option<String>,
-        check_period: Option<Duration>,
-        fallback_duration: Option<Duration>,
-        recovery_duration: Option<Duration>,
-        response_code: Option<i64>,
+        expression: Option<String> => bounds::BREAKER,
+        check_period: Option<Duration> => bounds::MEMORY,
+        fallback_duration: Option<Duration> => bounds::MEMORY,
+        recovery_duration: Option<Duration> => bounds::MEMORY,
+        response_code: Option<i64> => bounds::STATUS,
     }
 
     /// Compresses responses.
     pub struct Compress {
-        excluded_content_types: Vec<String>,
-        included_content_types: Vec<String>,
-        min_response_body_bytes: Option<i64>,
-        encodings: Vec<String>,
-        default_encoding: Option<String>,
+        excluded_content_types: Vec<String> => bounds::MEDIA_TYPES,
+        included_content_types: Vec<String> => bounds::MEDIA_TYPES,
+        min_response_body_bytes: Option<i64> => bounds::BODY_OR_ZERO,
+        encodings: Vec<String> => bounds::ENCODINGS,
+        default_encoding: Option<String> => bounds::ENCODINGS,
     }
 
     /// Tells the service of the client's certificate.
@@ -309,11 +310,11 @@ object! {
 
     /// Asks another server of the service again.
     pub struct Retry {
-        attempts: Option<i64>,
-        timeout: Option<Duration>,
-        initial_interval: Option<Duration>,
-        max_request_body_bytes: Option<i64>,
-        status: Vec<String>,
+        attempts: Option<i64> => bounds::ATTEMPTS,
+        timeout: Option<Duration> => bounds::TIMEOUT,
+        initial_interval: Option<Duration> => bounds::TIMEOUT,
+        max_request_body_bytes: Option<i64> => bounds::BODY_OR_ZERO,
+        status: Vec<String> => bounds::STATUS_RANGES,
         disable_retry_on_network_error: Option<bool>,
         retry_non_idempotent_method: Option<bool>,
     }
@@ -325,6 +326,6 @@ object! {
 
     /// Translates gRPC-Web.
     pub struct GrpcWeb {
-        allow_origins: Vec<String>,
+        allow_origins: Vec<String> => bounds::TEXT,
     }
 }

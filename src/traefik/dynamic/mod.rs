@@ -5,18 +5,27 @@
 //! Traefik rejects a whole document for one key that it does not know; and nothing empty is
 //! written, because Traefik rejects a whole document for one empty map.
 
+mod bound;
+mod bounded;
+pub mod bounds;
+mod branch;
 mod duration;
 mod http;
+mod leaf;
 mod middleware;
 mod object;
 mod tcp;
+mod text;
 mod tls;
 mod udp;
+pub mod unbuildable;
 mod value;
 mod yaml;
 
 use std::collections::BTreeMap;
 
+pub use bound::{Empty, Number, Span, Text};
+pub use bounded::{Allowance, Bound, Branch, Field, Leaf, OutOfBounds, Path, is_name};
 pub use duration::{Duration, InvalidDuration};
 pub use http::{
     Cookie, HealthCheck, Http, LoadBalancer, Observability, PassiveHealthCheck, ResponseForwarding,
@@ -30,7 +39,7 @@ pub use tcp::{
 };
 pub use tls::{ClientTls, Domain, GeneratedCert, Store, Tls};
 pub use udp::{Udp, UdpLoadBalancer, UdpRouter, UdpServer, UdpService};
-pub use value::{Connections, Dotted, PluginValue, Servers, Switch};
+pub use value::{Dotted, PluginValue, Servers, Switch};
 
 use object::object;
 
@@ -42,6 +51,13 @@ object! {
         udp: Udp,
         tls: Tls,
     }
+}
+
+/// Every leaf that labels can set, with its bound: derived from the model, so that none is missing.
+pub fn fields() -> Vec<Field> {
+    let mut fields = Vec::new();
+    DynamicConfig::declare("traefik", &mut fields);
+    fields
 }
 
 /// The document that Traefik polls: `{}` where there is nothing.

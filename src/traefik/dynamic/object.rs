@@ -44,12 +44,13 @@ macro_rules! always_written {
     )*};
 }
 
-always_written!(bool, i64, String, super::Connections, super::Duration);
+always_written!(bool, i64, String, super::Duration);
 
-/// Declares structs of the model: public fields, Traefik's spelling, nothing unset written.
+/// Declares structs of the model: public fields, Traefik's spelling, nothing unset written. A field
+/// of plain values names its bound: `average: Option<i64> => bounds::RATE`.
 macro_rules! object {
     ($($(#[$meta:meta])* pub struct $name:ident {
-        $($(#[$field_meta:meta])* $field:ident: $type:ty,)*
+        $($(#[$field_meta:meta])* $field:ident: $type:ty $(=> $bound:expr)?,)*
     })*) => {$(
         $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -70,7 +71,43 @@ macro_rules! object {
                 true $(&& Unset::unset($field))*
             }
         }
+
+        impl crate::traefik::dynamic::Branch for $name {
+            fn within(
+                &self,
+                path: crate::traefik::dynamic::Path<'_>,
+                allowance: crate::traefik::dynamic::Allowance,
+            ) -> Result<(), crate::traefik::dynamic::OutOfBounds> {
+                let Self { $($field),* } = self;
+                $($crate::traefik::dynamic::object::within!($field, path.field(stringify!($field)), allowance $(, $bound)?);)*
+                Ok(())
+            }
+
+            fn declare(label: &str, fields: &mut Vec<crate::traefik::dynamic::Field>) {
+                $($crate::traefik::dynamic::object::declare!($type, label, stringify!($field), fields $(, $bound)?);)*
+            }
+        }
     )*};
 }
 
-pub(crate) use object;
+/// Holds one field against its bound, or against those below it.
+macro_rules! within {
+    ($field:ident, $path:expr, $allowance:ident) => {
+        crate::traefik::dynamic::Branch::within($field, $path, $allowance)?
+    };
+    ($field:ident, $path:expr, $allowance:ident, $bound:expr) => {
+        crate::traefik::dynamic::Leaf::within($field, &$bound, $path, $allowance)?
+    };
+}
+
+/// Lists one field, or those below it.
+macro_rules! declare {
+    ($type:ty, $label:ident, $name:expr, $fields:ident) => {
+        crate::traefik::dynamic::bounded::declare_branch::<$type>($label, $name, $fields)
+    };
+    ($type:ty, $label:ident, $name:expr, $fields:ident, $bound:expr) => {
+        crate::traefik::dynamic::bounded::declare_leaf::<$type>(&$bound, $label, $name, $fields)
+    };
+}
+
+pub(crate) use {declare, object, within};

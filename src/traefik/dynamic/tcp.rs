@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Duration;
+use super::bounds;
 use super::object::object;
 use super::tls::Domain;
 use super::value::{Servers, Switch};
@@ -17,20 +18,20 @@ object! {
 
     /// Connections of its entry points that match the rule.
     pub struct TcpRouter {
-        entry_points: Vec<String>,
-        middlewares: Vec<String>,
-        service: Option<String>,
-        rule: Option<String>,
-        rule_syntax: Option<String>,
-        priority: Option<i64>,
+        entry_points: Vec<String> => bounds::ENTRYPOINT,
+        middlewares: Vec<String> => bounds::REFERENCE,
+        service: Option<String> => bounds::REFERENCE,
+        rule: Option<String> => bounds::RULE,
+        rule_syntax: Option<String> => bounds::TEXT,
+        priority: Option<i64> => bounds::PRIORITY,
         tls: Switch<TcpRouterTls>,
     }
 
     /// Whether TLS ends here or is passed through.
     pub struct TcpRouterTls {
         passthrough: Option<bool>,
-        options: Option<String>,
-        cert_resolver: Option<String>,
+        options: Option<String> => bounds::REFERENCE,
+        cert_resolver: Option<String> => bounds::REFERENCE,
         domains: Vec<Domain>,
     }
 
@@ -43,33 +44,33 @@ object! {
     pub struct TcpLoadBalancer {
         #[serde(rename(serialize = "servers", deserialize = "server"))]
         servers: Servers<TcpServer>,
-        servers_transport: Option<String>,
+        servers_transport: Option<String> => bounds::REFERENCE,
         proxy_protocol: Switch<ProxyProtocol>,
-        termination_delay: Option<i64>,
+        termination_delay: Option<i64> => bounds::TERMINATION_DELAY,
         health_check: Switch<TcpHealthCheck>,
     }
 
     /// One address. A label gives the port; the address is the container's.
     pub struct TcpServer {
         #[serde(skip_deserializing)]
-        address: Option<String>,
-        port: Option<String>,
+        address: Option<String> => bounds::TEXT,
+        port: Option<String> => bounds::TEXT,
         tls: Option<bool>,
     }
 
     /// The PROXY protocol's header, sent to the servers.
     pub struct ProxyProtocol {
-        version: Option<i64>,
+        version: Option<i64> => bounds::PROXY_PROTOCOL,
     }
 
     /// What is sent to a server, and what it must answer.
     pub struct TcpHealthCheck {
-        port: Option<i64>,
-        send: Option<String>,
-        expect: Option<String>,
-        interval: Option<Duration>,
-        unhealthy_interval: Option<Duration>,
-        timeout: Option<Duration>,
+        port: Option<i64> => bounds::PORT,
+        send: Option<String> => bounds::TEXT,
+        expect: Option<String> => bounds::TEXT,
+        interval: Option<Duration> => bounds::INTERVAL,
+        unhealthy_interval: Option<Duration> => bounds::INTERVAL,
+        timeout: Option<Duration> => bounds::TIMEOUT,
     }
 
     /// One transformation of connections, under one of its types.
@@ -81,11 +82,11 @@ object! {
 
     /// At most so many connections of one client at once.
     pub struct InFlightConn {
-        amount: Option<i64>,
+        amount: Option<i64> => bounds::AMOUNT,
     }
 
     /// Only clients of these ranges.
     pub struct TcpIpList {
-        source_range: Vec<String>,
+        source_range: Vec<String> => bounds::NETWORKS,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::bounds;
 use super::object::object;
 
 object! {
@@ -17,21 +18,21 @@ object! {
 
     /// A default certificate that a resolver fetches.
     pub struct GeneratedCert {
-        resolver: Option<String>,
+        resolver: Option<String> => bounds::REFERENCE,
         domain: Option<Domain>,
     }
 
     /// The names on one certificate.
     pub struct Domain {
-        main: Option<String>,
-        sans: Vec<String>,
+        main: Option<String> => bounds::TEXT,
+        sans: Vec<String> => bounds::TEXT,
     }
 
     /// How Traefik speaks TLS to an authentication server or to Redis.
     pub struct ClientTls {
-        ca: Option<String>,
-        cert: Option<String>,
-        key: Option<String>,
+        ca: Option<String> => bounds::TEXT,
+        cert: Option<String> => bounds::TEXT,
+        key: Option<String> => bounds::TEXT,
         insecure_skip_verify: Option<bool>,
         ca_optional: Option<bool>,
     }

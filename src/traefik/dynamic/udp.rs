@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::bounds;
 use super::object::object;
 use super::value::Servers;
 
@@ -14,8 +15,8 @@ object! {
 
     /// All packets of its entry points go to one service: there is no rule.
     pub struct UdpRouter {
-        entry_points: Vec<String>,
-        service: Option<String>,
+        entry_points: Vec<String> => bounds::ENTRYPOINT,
+        service: Option<String> => bounds::REFERENCE,
     }
 
     /// A load-balanced target.
@@ -32,7 +33,7 @@ object! {
     /// One address. A label gives the port; the address is the container's.
     pub struct UdpServer {
         #[serde(skip_deserializing)]
-        address: Option<String>,
-        port: Option<String>,
+        address: Option<String> => bounds::TEXT,
+        port: Option<String> => bounds::TEXT,
     }
 }

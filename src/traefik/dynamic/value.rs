@@ -171,30 +171,3 @@ pub enum PluginValue {
     /// Named fields.
     Map(BTreeMap<String, PluginValue>),
 }
-
-/// How many connections are kept to another server.
-///
-/// Traefik makes room for them at once, when it takes the configuration: a negative number ends
-/// the part of it that takes configurations at all, for every repository and until it is started
-/// again, and a huge one its memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Connections(u64);
-
-impl Connections {
-    /// More than any Redis is asked for.
-    const MOST: u64 = 10_000;
-}
-
-impl<'de> Deserialize<'de> for Connections {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = i64::deserialize(deserializer)?;
-        match u64::try_from(number) {
-            Ok(count) if count <= Self::MOST => Ok(Self(count)),
-            _ => Err(de::Error::custom(format!(
-                "`{number}` is not a number of connections from 0 to {}",
-                Self::MOST
-            ))),
-        }
-    }
-}

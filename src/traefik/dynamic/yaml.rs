@@ -15,6 +15,10 @@ const NOT_TEXT: [&str; 12] = [
     "true", "false", "yes", "no", "on", "off", "y", "n", "null", "nan", "inf", "infinity",
 ];
 
+/// The longest key that stands before its colon as it is, in bytes. YAML's readers look no further
+/// than 1,024 characters for the colon, and reject the document; a longer key is marked as one.
+const LONGEST_PLAIN_KEY: usize = 512;
+
 /// Serializes in YAML's block style.
 pub(super) fn to_yaml(value: &impl Serialize) -> Result<String, serde_json::Error> {
     let text = to_yaml_below(value, 0)?;
@@ -175,7 +179,13 @@ impl Formatter for Block {
             self.text.push(b'"');
         }
         let text = std::mem::take(&mut self.text);
-        self.scalar(writer, &text)?;
+        if self.is_key && text.len() > LONGEST_PLAIN_KEY {
+            writer.write_all(b"? ")?;
+            self.scalar(writer, &text)?;
+            self.line(writer)?;
+        } else {
+            self.scalar(writer, &text)?;
+        }
         self.text = text;
         Ok(())
     }
@@ -293,6 +303,17 @@ mod tests {
         ] {
             check(&json!({ "k": quoted }), &format!("k: \"{quoted}\"\n"));
         }
+    }
+
+    #[test]
+    fn a_key_of_any_length_is_read_as_one() {
+        let (long, longer) = ("k".repeat(513), "ä \"".repeat(700));
+        check(&json!({ &long: 1 }), &format!("? {long}\n: 1\n"));
+        let quoted = longer.replace('"', "\\\"");
+        check(
+            &json!({"a": [{ &longer: {"b": 1}, "c": 2 }]}),
+            &format!("a:\n  - c: 2\n    ? \"{quoted}\"\n    :\n      b: 1\n"),
+        );
     }
 
     #[test]

@@ -17,12 +17,14 @@ pub(super) fn read<'a, T: Deserialize<'a>>(root: &Node<'a>) -> Result<T, LabelEr
         node: root,
         place: Place::Field,
     };
-    T::deserialize(reader).map_err(|fault| LabelError {
-        label: fault.label.unwrap_or_else(|| root.label.to_owned()),
-        reason: fault.reason,
-        hint: fault.hint,
-    })
+    T::deserialize(reader).map_err(|fault| fault.into_error(root.label))
 }
+
+/// Whether an entry can be read as what it should be.
+pub(super) fn probe<'a, T: Deserialize<'a>>(reader: Reader<'_, 'a>) -> Result<(), Fault> {
+    T::deserialize(reader).map(drop)
+}
+
 /// Where a node stands, which decides whether it may be without fields.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -41,7 +43,15 @@ pub(super) struct Reader<'t, 'a> {
     pub(super) place: Place,
 }
 
-impl<'a> Reader<'_, 'a> {
+impl<'t, 'a> Reader<'t, 'a> {
+    /// Reads an entry of a map.
+    pub(super) fn of_entry(node: &'t Node<'a>) -> Self {
+        Self {
+            node,
+            place: Place::Entry,
+        }
+    }
+
     /// The value of a node that has no fields.
     fn scalar(self) -> Result<&'a str, Fault> {
         if let Some(child) = self.node.children.first() {

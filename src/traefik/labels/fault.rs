@@ -4,20 +4,10 @@ use std::fmt;
 
 use serde::de;
 
+use super::LabelError;
 use super::nearest::nearest;
 use super::tree::Node;
 
-/// Keys that Traefik's model has and its labels do not.
-const NOT_BY_LABELS: [&str; 8] = [
-    "weighted",
-    "mirroring",
-    "failover",
-    "highestrandomweight",
-    "serverstransports",
-    "models",
-    "parentrefs",
-    "address",
-];
 /// What went wrong, at first perhaps without the label: serde's own complaints know of none.
 #[derive(Debug)]
 pub(super) struct Fault {
@@ -39,6 +29,15 @@ impl Fault {
         Self {
             hint: Some(hint.into()),
             ..self
+        }
+    }
+
+    /// The same as what is said of a label: of this one, if it was not said which.
+    pub(super) fn into_error(self, label: &str) -> LabelError {
+        LabelError {
+            label: self.label.unwrap_or_else(|| label.to_owned()),
+            reason: self.reason,
+            hint: self.hint,
         }
     }
 
@@ -68,12 +67,6 @@ impl de::Error for Fault {
 /// A key that the model does not have, with the nearest that it has.
 pub(super) fn unknown_key(node: &Node<'_>, fields: &[&str]) -> Fault {
     let name = node.name;
-    if NOT_BY_LABELS
-        .iter()
-        .any(|key| key.eq_ignore_ascii_case(name))
-    {
-        return Fault::at(node, format!("`{name}` cannot be set by labels"));
-    }
     let fault = Fault::at(node, format!("there is no key `{name}`"));
     match nearest(name, fields) {
         Some(field) => fault.hint(format!("did you mean `{}`?", field.to_ascii_lowercase())),

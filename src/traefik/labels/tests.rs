@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{LabelError, container_options, decode};
-use crate::traefik::dynamic::to_yaml;
+use super::{Decoded, LabelError, container_options};
+use crate::traefik::dynamic::{Allowance, DynamicConfig, to_yaml};
 
 fn labels(lines: &[&str]) -> BTreeMap<String, String> {
     lines
@@ -12,6 +12,19 @@ fn labels(lines: &[&str]) -> BTreeMap<String, String> {
         .map(|line| line.split_once('=').expect("a label is key=value"))
         .map(|(key, value)| (key.to_owned(), value.to_owned()))
         .collect()
+}
+
+fn decoded(labels: &BTreeMap<String, String>) -> Result<Decoded, LabelError> {
+    super::decode(labels, Allowance::Times(1))
+}
+
+/// What labels decode to; or the first thing that is wrong with them, whatever it costs.
+fn decode(labels: &BTreeMap<String, String>) -> Result<DynamicConfig, LabelError> {
+    let decoded = decoded(labels)?;
+    match decoded.unreadable.into_iter().next() {
+        Some((_, error)) => Err(error),
+        None => Ok(decoded.config),
+    }
 }
 
 /// The labels decode to this document.
@@ -228,12 +241,6 @@ fn an_unknown_key_is_refused_with_the_nearest_valid_one() {
             Some(&hint),
         );
     }
-    check_refused(
-        &["traefik.http.services.w.weighted.services[0].name=a"],
-        "traefik.http.services.w.weighted.services[0].name",
-        "`weighted` cannot be set by labels",
-        None,
-    );
 }
 
 #[test]
@@ -400,16 +407,144 @@ fn every_key_that_the_shared_reference_lists_is_known() {
 }
 
 #[test]
-fn a_number_of_connections_that_would_end_traefik_is_refused() {
-    for key in ["poolsize", "minidleconns", "maxactiveconns"] {
-        let label = format!("traefik.http.middlewares.m.ratelimit.redis.{key}");
-        for number in ["-1", "10001", "9223372036854775807"] {
-            let reason = format!("`{number}` is not a number of connections from 0 to 10000");
-            check_refused(&[&format!("{label}={number}")], &label, &reason, None);
-        }
-    }
-    check(
-        &["traefik.http.middlewares.m.ratelimit.redis.poolsize=10000"],
-        "http:\n  middlewares:\n    m:\n      rateLimit:\n        redis:\n          poolSize: 10000",
+fn a_fault_costs_its_entry_and_something_stands_in_for_it() {
+    let given = labels(&[
+        "traefik.http.middlewares.bad.headers.frmaedeny=true",
+        "traefik.http.middlewares.good.compress=true",
+        "traefik.http.routers.Bad.prioritty=1",
+        "traefik.http.services.bad.loadbalancer.server.port.x=1",
+        "traefik.tcp.routers.bad.priority=x",
+        "traefik.udp.routers.bad.rule=x",
+    ]);
+    let Decoded {
+        config, unreadable, ..
+    } = decoded(&given).expect("every fault is of an entry");
+    let names: Vec<_> = unreadable.iter().map(|(entry, _)| entry.label()).collect();
+    assert_eq!(
+        names,
+        [
+            "traefik.http.middlewares.bad",
+            "traefik.http.routers.Bad",
+            "traefik.http.services.bad",
+            "traefik.tcp.routers.bad",
+            "traefik.udp.routers.bad",
+        ]
     );
+    assert!(config.http.routers.contains_key("Bad"));
+    assert!(config.tcp.routers.contains_key("bad"));
+    assert!(config.udp.routers.contains_key("bad"));
+    assert_eq!(config.http.middlewares.len(), 2);
+}
+
+#[test]
+fn a_fault_of_no_entry_costs_the_container() {
+    for label in [
+        "traefik.http.foo=x",
+        "traefik.http=x",
+        "traefik.httpx.routers.r.rule=x",
+        "traefik.http.routers=x",
+        "traefik.http.routers[0].rule=x",
+        "traefik.http.middlewares.m.[0]=x",
+        "Traefik.http.routers.r.rule=x",
+    ] {
+        let given = labels(&[label, "traefik.http.middlewares.bad.foo=x"]);
+        assert!(decoded(&given).is_err(), "{label}");
+    }
+}
+
+#[test]
+fn keys_that_traefik_passes_over_are_passed_over_with_a_warning() {
+    for (label, rest) in [
+        ("traefik.http.serverstransports.t.insecureskipverify", "{}"),
+        ("traefik.tcp.serversTransports.t.x", "{}"),
+        ("traefik.http.models.m.middlewares", "{}"),
+        (
+            "traefik.http.services.s.weighted.services[0].name",
+            "http:\n  services:\n    s: {}",
+        ),
+        (
+            "traefik.http.services.s.Mirroring.service",
+            "http:\n  services:\n    s: {}",
+        ),
+        (
+            "traefik.http.services.s.failover.fallback",
+            "http:\n  services:\n    s: {}",
+        ),
+        (
+            "traefik.tcp.services.s.weighted.x",
+            "tcp:\n  services:\n    s: {}",
+        ),
+        (
+            "traefik.tcp.services.s.loadbalancer.server.address",
+            "tcp:\n  services:\n    s: {}",
+        ),
+        (
+            "traefik.udp.services.s.loadbalancer.server.address",
+            "udp:\n  services:\n    s: {}",
+        ),
+        (
+            "traefik.http.routers.r.parentrefs",
+            "http:\n  routers:\n    r: {}",
+        ),
+        (
+            "traefik.http.middlewares.m.snippet.x",
+            "http:\n  middlewares:\n    m: {}",
+        ),
+        (
+            "traefik.http.middlewares.m.errors.nginxheaders.x",
+            "http:\n  middlewares:\n    m: {}",
+        ),
+    ] {
+        let given = labels(&[&format!("{label}=x")]);
+        let Decoded {
+            config,
+            unreadable,
+            ignored,
+        } = decoded(&given).expect(label);
+        assert_eq!(unreadable, [], "{label}");
+        assert_eq!(ignored.len(), 1, "{label}");
+        assert_eq!(ignored[0].label, label);
+        let yaml = to_yaml(&config).expect("the model is plain data");
+        assert_eq!(yaml.trim_end(), rest, "{label}");
+    }
+    // The same words elsewhere are keys that nobody knows.
+    for label in [
+        "traefik.http.routers.r.weighted",
+        "traefik.http.middlewares.m.address",
+    ] {
+        let given = labels(&[&format!("{label}=x")]);
+        assert_eq!(decoded(&given).expect(label).unreadable.len(), 1, "{label}");
+    }
+}
+
+#[test]
+fn a_label_and_all_labels_of_a_container_have_a_length() {
+    let long = |name: &str, length: usize| {
+        let label = format!("traefik.http.middlewares.{name}.addprefix.prefix");
+        let value = "x".repeat(length - label.len());
+        (label, value)
+    };
+    let check = |labels: &[(String, String)]| decoded(&labels.iter().cloned().collect());
+    let broken = |labels: &[(String, String)]| check(labels).expect("an entry").unreadable.len();
+    assert_eq!(broken(&[long("m", 64 << 10)]), 0);
+    assert_eq!(broken(&[long("m", (64 << 10) + 1)]), 1);
+    let four = ["a", "b", "c", "d"].map(|name| long(name, 64 << 10));
+    assert_eq!(broken(&four), 0);
+    let mut more = four.to_vec();
+    more.push(("traefik.http.routers.r.rule".to_owned(), String::new()));
+    assert!(check(&more).is_err());
+    let other = ("com.example".to_owned(), "x".repeat(1 << 20));
+    assert_eq!(broken(&[other]), 0);
+    let twice = super::decode(&more.into_iter().collect(), Allowance::Times(2));
+    assert_eq!(twice.expect("twice as much").unreadable, []);
+}
+
+#[test]
+fn every_one_of_thousands_of_entries_is_read() {
+    let many: BTreeMap<_, _> = (0..4_000)
+        .map(|n| format!("traefik.http.routers.r{n}.rule"))
+        .map(|label| (label, "x".to_owned()))
+        .collect();
+    let decoded = decoded(&many).expect("valid labels");
+    assert_eq!(decoded.config.http.routers.len(), 4_000);
 }

@@ -1,6 +1,6 @@
 //! Labels as a tree: `a.b[0].c=x` is the value `x` under `a`, `b`, `[0]`, `c`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{LabelError, ROOT};
 
@@ -25,32 +25,93 @@ pub(super) struct Node<'a> {
     pub(super) children: Vec<Node<'a>>,
 }
 
+/// A node with so many children looks them up by an index: with thousands of them, to compare each
+/// with each would take seconds.
+const INDEXED: usize = 16;
+
 impl<'a> Node<'a> {
+    /// Whether it is an element of a list.
+    pub(super) fn is_item(&self) -> bool {
+        self.name.starts_with('[')
+    }
+
+    /// The child of a name in any case.
+    pub(super) fn find(&self, name: &str) -> Option<&Node<'a>> {
+        self.children
+            .iter()
+            .find(|child| child.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The child of a name in any case, to be changed.
+    pub(super) fn find_mut(&mut self, name: &str) -> Option<&mut Node<'a>> {
+        self.children
+            .iter_mut()
+            .find(|child| child.name.eq_ignore_ascii_case(name))
+    }
+}
+
+/// A node while the tree grows.
+struct Sprout<'a> {
+    name: &'a str,
+    label: &'a str,
+    value: Option<&'a str>,
+    children: Vec<Sprout<'a>>,
+    /// Where children are, by their names in lower case; used once there are many.
+    index: HashMap<String, usize>,
+}
+
+impl<'a> Sprout<'a> {
     fn new(name: &'a str, label: &'a str) -> Self {
         Self {
             name,
             label,
             value: None,
             children: Vec::new(),
+            index: HashMap::new(),
         }
     }
 
-    /// Whether it is an element of a list.
-    pub(super) fn is_item(&self) -> bool {
-        self.name.starts_with('[')
+    /// The child of a name in any case: two keys that differ only in case are one.
+    fn child(&mut self, name: &'a str, label: &'a str) -> &mut Self {
+        let index = match self.position(name) {
+            Some(index) => index,
+            None => {
+                self.children.push(Self::new(name, label));
+                if !self.index.is_empty() {
+                    let index = self.children.len() - 1;
+                    self.index.insert(name.to_ascii_lowercase(), index);
+                }
+                self.children.len() - 1
+            }
+        };
+        &mut self.children[index]
     }
 
-    /// The child of a name in any case: two keys that differ only in case are one.
-    fn child(&mut self, name: &'a str, label: &'a str) -> &mut Node<'a> {
-        let known = self
-            .children
-            .iter()
-            .rposition(|child| child.name.eq_ignore_ascii_case(name));
-        let index = known.unwrap_or_else(|| {
-            self.children.push(Node::new(name, label));
-            self.children.len() - 1
-        });
-        &mut self.children[index]
+    fn position(&mut self, name: &str) -> Option<usize> {
+        // The labels are in order, so that the last child is the likeliest.
+        let is_it = |child: &Self| child.name.eq_ignore_ascii_case(name);
+        if self.children.last().is_some_and(is_it) {
+            return Some(self.children.len() - 1);
+        }
+        if self.children.len() < INDEXED {
+            return self.children.iter().rposition(is_it);
+        }
+        if self.index.is_empty() {
+            let children = self.children.iter().enumerate();
+            self.index = children
+                .map(|(index, child)| (child.name.to_ascii_lowercase(), index))
+                .collect();
+        }
+        self.index.get(&name.to_ascii_lowercase()).copied()
+    }
+
+    fn grown(self) -> Node<'a> {
+        Node {
+            name: self.name,
+            label: self.label,
+            value: self.value,
+            children: self.children.into_iter().map(Self::grown).collect(),
+        }
     }
 }
 
@@ -59,7 +120,7 @@ pub(super) fn grow<'a>(
     labels: &'a BTreeMap<String, String>,
     prefixes: &[&str],
 ) -> Result<Option<Node<'a>>, LabelError> {
-    let mut root = Node::new(ROOT, ROOT);
+    let mut root = Sprout::new(ROOT, ROOT);
     let wanted = labels
         .iter()
         .filter(|(label, _)| prefixes.iter().any(|prefix| begins_with(label, prefix)));
@@ -72,10 +133,10 @@ pub(super) fn grow<'a>(
         }
         add(&mut root, label, value)?;
     }
-    Ok((!root.children.is_empty()).then_some(root))
+    Ok((!root.children.is_empty()).then(|| root.grown()))
 }
 
-fn add<'a>(root: &mut Node<'a>, label: &'a str, value: &'a str) -> Result<(), LabelError> {
+fn add<'a>(root: &mut Sprout<'a>, label: &'a str, value: &'a str) -> Result<(), LabelError> {
     let mut node = root;
     for (depth, part) in label.split('.').enumerate() {
         if depth == 0 {
@@ -128,7 +189,8 @@ fn add<'a>(root: &mut Node<'a>, label: &'a str, value: &'a str) -> Result<(), La
     Ok(())
 }
 
-fn begins_with(label: &str, prefix: &str) -> bool {
+/// Whether a label has a prefix, in any case.
+pub(super) fn begins_with(label: &str, prefix: &str) -> bool {
     label
         .as_bytes()
         .get(..prefix.len())

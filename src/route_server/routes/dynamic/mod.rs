@@ -46,7 +46,7 @@ pub fn port_claims(daemon: &DaemonContainers, settings: &RouteSettings) -> Vec<P
                 protocol,
                 owner: request.owner(port),
                 is_ready: container.condition == Condition::Ready,
-                most: settings.dynamic_ports_of(request.network_id.into()),
+                most: settings.quota(request.network_id.into()).dynamic_ports(),
             }));
         }
     }

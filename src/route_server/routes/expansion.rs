@@ -1,0 +1,122 @@
+//! What a router makes Traefik build: a middleware once for each place that names it. The counts are
+//! sums over the definitions, so that a chain of chains that stands for billions costs no more to
+//! count than to write.
+
+use super::references::Refusal;
+use crate::route_server::quota::Quota;
+use crate::traefik::dynamic::Middleware;
+use crate::traefik::labels::EntryKind;
+
+/// What Traefik builds for a router.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cost {
+    pub(super) middlewares: usize,
+    /// Chains, which are none of the middlewares that requests pass.
+    pub(super) chains: usize,
+    pub(super) regexps: usize,
+}
+
+impl Cost {
+    /// Of an entry by itself.
+    pub(super) fn of(kind: EntryKind) -> Self {
+        let is_middleware = matches!(kind, EntryKind::HttpMiddleware | EntryKind::TcpMiddleware);
+        Self {
+            middlewares: usize::from(is_middleware),
+            ..Self::default()
+        }
+    }
+
+    /// Of both.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            middlewares: self.middlewares.saturating_add(other.middlewares),
+            chains: self.chains.saturating_add(other.chains),
+            regexps: self.regexps.saturating_add(other.regexps),
+        }
+    }
+
+    /// Whether one router may have it.
+    pub(super) fn check(self, quota: Quota) -> Result<(), Refusal> {
+        let most = quota.middlewares_of_router();
+        for (what, count, most) in [
+            ("middlewares", self.middlewares, most),
+            ("chains", self.chains, most),
+            (
+                "regular expressions in its middlewares",
+                self.regexps,
+                quota.regexps_of_router(),
+            ),
+        ] {
+            if count > most {
+                let count = shown(count);
+                return Err(beyond(format!(
+                    "with all that they use, the router has {count} {what}, and {most} are the most"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether all routers of a repository together may have it.
+    pub(super) fn check_sum(self, quota: Quota) -> Result<(), Refusal> {
+        for (what, count, most) in [
+            (
+                "middlewares",
+                self.middlewares,
+                quota.middlewares_of_routers(),
+            ),
+            (
+                "regular expressions",
+                self.regexps,
+                quota.regexps_of_routers(),
+            ),
+        ] {
+            if count > most {
+                return Err(beyond(format!(
+                    "the repository's routers together use more than {most} {what}"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn beyond(reason: String) -> Refusal {
+    Refusal {
+        field: "middlewares",
+        reason,
+        hint: Some(
+            "use fewer, or have the operator raise the repository's quota with --quota".to_owned(),
+        ),
+    }
+}
+
+fn shown(count: usize) -> String {
+    match count {
+        0..1_000_000 => count.to_string(),
+        _ => "more than a million".to_owned(),
+    }
+}
+
+/// The regular expressions that a middleware compiles.
+pub(super) fn regexps(middleware: &Middleware) -> usize {
+    let given = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+    let Middleware {
+        strip_prefix_regex,
+        replace_path_regex,
+        headers,
+        redirect_regex,
+        forward_auth,
+        ..
+    } = middleware;
+    let strip = strip_prefix_regex.as_ref().map_or(0, |one| one.regex.len());
+    let replace = replace_path_regex
+        .as_ref()
+        .is_some_and(|one| given(&one.regex));
+    let origins = headers.as_ref();
+    let origins = origins.map_or(0, |one| one.access_control_allow_origin_list_regex.len());
+    let redirect = redirect_regex.as_ref().is_some_and(|one| given(&one.regex));
+    let auth = forward_auth.as_ref();
+    let auth = auth.is_some_and(|one| given(&one.auth_response_headers_regex));
+    strip + origins + usize::from(replace) + usize::from(redirect) + usize::from(auth)
+}
