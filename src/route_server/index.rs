@@ -304,6 +304,11 @@ impl Index {
         self.settings.trusted_repositories.contains(&id.into())
     }
 
+    /// How many routers a repository has in the document.
+    pub fn routers(&self, id: Repository) -> usize {
+        self.shares.get(&id).map_or(0, Share::routers)
+    }
+
     /// Says what the operator's own files use, and which addresses the machine has. Returns
     /// whether that is news.
     pub fn set_surroundings(

@@ -20,6 +20,9 @@ const REGEXPS_OF_ROUTER: usize = 16;
 const MIDDLEWARES_OF_ROUTERS: usize = 4_000;
 /// The regular expressions among those. With 1,000 expensive ones, a change took 6 s.
 const REGEXPS_OF_ROUTERS: usize = 128;
+/// The regular expressions in the rules of all routers: most are asked of no request but their own
+/// hosts', and all are compiled at each change.
+const REGEXPS_OF_RULES: usize = 256;
 /// The external ports. One container took all that the machine has.
 const DYNAMIC_PORTS: usize = 3;
 /// The names that certificates are ordered for, in a day: a CA counts them for the whole domain.
@@ -77,6 +80,11 @@ impl Quota {
     /// The most regular expressions in the middlewares of all routers together.
     pub fn regexps_of_routers(self) -> usize {
         self.0.most(REGEXPS_OF_ROUTERS)
+    }
+
+    /// The most regular expressions in the rules of all routers together.
+    pub fn regexps_of_rules(self) -> usize {
+        self.0.most(REGEXPS_OF_RULES)
     }
 
     /// The most external ports.

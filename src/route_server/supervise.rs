@@ -23,7 +23,7 @@ use super::ownership::Resource;
 use super::publish::{DaemonState, DaemonStatus, Publisher};
 use super::store::Store;
 use super::surroundings::Surroundings;
-use super::throttle::Throttle;
+use super::throttle::{PUBLICATIONS, Throttle};
 use super::timestamp::{rfc3339, unix_seconds};
 use super::watch::{self, Report, Reports, Watch};
 use crate::network::NetworkId;
@@ -81,7 +81,7 @@ pub async fn supervise(
         watches: 0,
         awaited: BTreeSet::new(),
         absences: Absences::default(),
-        throttle: Throttle::default(),
+        throttle: Throttle::new(PUBLICATIONS),
         held_back: BTreeMap::new(),
         refreshed: Instant::now(),
         news: true,
@@ -291,7 +291,11 @@ impl Supervision {
         let is_trusted = self.index.trusts(seen.network_id);
         let taken = match is_trusted {
             true => Ok(()),
-            false => self.throttle.take(&seen.network_id, Instant::now()),
+            false => {
+                let routers = self.index.routers(seen.network_id);
+                self.throttle
+                    .take(&seen.network_id, routers, Instant::now())
+            }
         };
         if let Err(until) = taken {
             let held_back = HeldBack {

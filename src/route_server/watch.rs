@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::container::{Condition, Container};
 use super::docker::{ContainerEvent, Engine, EngineError, EventKind, Memory};
+use super::throttle::{LISTS, Throttle};
 
 /// How long events are gathered before one list answers for all of them. Counted from the first,
 /// so that no event waits longer than this; and from the last list for a `start`, which on a quiet
@@ -69,13 +70,17 @@ pub async fn watch(watch: Watch, reports: Reports) {
     let reporter = Reporter { watch, reports };
     let socket = &*reporter.watch.socket;
     let mut memory = Memory::default();
+    // Beyond a session, or a daemon that ends them would be asked without an end.
+    let mut pace = Throttle::new(LISTS);
     let mut limit = FIRST_ATTEMPT;
     let mut back_off = BACK_OFF.0;
     loop {
         let deadline = Instant::now() + limit;
         let error = match Session::open(socket, deadline).await {
             Ok(mut session) => {
-                let error = session.follow(deadline, &mut memory, &reporter).await;
+                let error = session
+                    .follow(deadline, &mut memory, &mut pace, &reporter)
+                    .await;
                 if session.has_listed {
                     back_off = BACK_OFF.0;
                 }
@@ -139,10 +144,17 @@ impl Session {
         &mut self,
         mut deadline: Instant,
         memory: &mut Memory,
+        pace: &mut Throttle<()>,
         reporter: &Reporter,
     ) -> EngineError {
         let mut dying_relists = 0;
         loop {
+            while let Err(earliest) = pace.take(&(), 0, Instant::now()) {
+                if let Err(error) = self.rest(earliest).await {
+                    return error;
+                }
+                deadline = Instant::now() + ATTEMPT;
+            }
             let noticed = self.news.since.take().unwrap_or_else(Instant::now);
             let (containers, meanwhile) = match self.list(memory, deadline).await {
                 Ok(answer) => answer,
@@ -215,6 +227,26 @@ impl Session {
                 }
                 error = &mut silence => return Err(error),
                 () = sleep_until(due) => return Ok(has_event),
+            }
+        }
+    }
+
+    /// Takes events in until a moment, and asks for nothing.
+    async fn rest(&mut self, until: Instant) -> Result<(), EngineError> {
+        let Self {
+            engine,
+            events,
+            news,
+            has_listed: _,
+        } = self;
+        let mut silence = std::pin::pin!(silence(engine));
+        loop {
+            tokio::select! {
+                event = events.next() => {
+                    news.note(event)?;
+                }
+                error = &mut silence => return Err(error),
+                () = sleep_until(until) => return Ok(()),
             }
         }
     }

@@ -335,6 +335,21 @@ fn the_middlewares_of_all_routers_are_counted_together() {
 }
 
 #[test]
+fn the_regular_expressions_of_all_rules_are_counted_together_and_cost_nobody_else() {
+    let patterns = "PathRegexp(`a`) || PathRegexp(`b`) || PathRegexp(`c`) || PathRegexp(`d`)";
+    let mut labels = Vec::new();
+    for n in 0..100 {
+        let rule = format!("Host(`{n}.example.com`) && ({patterns})");
+        labels.push(format!("traefik.http.routers.r{n:03}.rule={rule}"));
+    }
+    labels.push("traefik.http.routers.z.rule=Host(`plain.example.com`)".to_owned());
+    let labels: Vec<_> = labels.iter().map(String::as_str).collect();
+    let routers = served(&[&labels]).config.http.routers;
+    assert_eq!(routers.len(), 65);
+    assert!(routers.contains_key("z-2816"));
+}
+
+#[test]
 fn every_number_has_a_bound_and_beyond_it_is_refused_with_the_label_and_the_bound() {
     let mut numbers = BTreeSet::new();
     for field in fields() {

@@ -109,6 +109,14 @@ impl Share {
     }
 }
 
+impl Share {
+    /// How many routers are in it.
+    pub fn routers(&self) -> usize {
+        let Counts { http, tcp, udp } = self.summary.routers;
+        http + tcp + udp
+    }
+}
+
 impl Sections {
     fn of(http: &Http, tcp: &Tcp, udp: &Udp) -> Result<Self, serde_json::Error> {
         let Http {

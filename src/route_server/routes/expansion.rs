@@ -6,6 +6,7 @@ use super::references::Refusal;
 use crate::route_server::quota::Quota;
 use crate::traefik::dynamic::Middleware;
 use crate::traefik::labels::EntryKind;
+use crate::traefik::rule::Rule;
 
 /// What Traefik builds for a router.
 #[derive(Clone, Copy, Debug, Default)]
@@ -13,7 +14,10 @@ pub(super) struct Cost {
     pub(super) middlewares: usize,
     /// Chains, which are none of the middlewares that requests pass.
     pub(super) chains: usize,
+    /// The regular expressions of the middlewares, which are tried at the router's requests.
     pub(super) regexps: usize,
+    /// Those of the rule.
+    pub(super) rule_regexps: usize,
 }
 
 impl Cost {
@@ -26,12 +30,25 @@ impl Cost {
         }
     }
 
+    /// Of a rule: Traefik compiles its regular expressions at each change of anybody.
+    pub(super) fn of_rule(rule: Option<&str>) -> Self {
+        let rule = rule.unwrap_or_default();
+        // Nearly no rule has any, and reading it once more is not for nothing.
+        let has_any = rule.to_ascii_lowercase().contains("regexp");
+        let read = has_any.then(|| Rule::parse_unbounded(rule).ok()).flatten();
+        Self {
+            rule_regexps: read.map_or(0, |rule| rule.count_regexps()),
+            ..Self::default()
+        }
+    }
+
     /// Of both.
     pub(super) fn and(self, other: Self) -> Self {
         Self {
             middlewares: self.middlewares.saturating_add(other.middlewares),
             chains: self.chains.saturating_add(other.chains),
             regexps: self.regexps.saturating_add(other.regexps),
+            rule_regexps: self.rule_regexps.saturating_add(other.rule_regexps),
         }
     }
 
@@ -59,22 +76,33 @@ impl Cost {
 
     /// Whether all routers of a repository together may have it.
     pub(super) fn check_sum(self, quota: Quota) -> Result<(), Refusal> {
-        for (what, count, most) in [
+        for (field, what, count, most) in [
             (
+                "middlewares",
                 "middlewares",
                 self.middlewares,
                 quota.middlewares_of_routers(),
             ),
             (
-                "regular expressions",
+                "middlewares",
+                "regular expressions in their middlewares",
                 self.regexps,
                 quota.regexps_of_routers(),
             ),
+            (
+                "rule",
+                "regular expressions in their rules",
+                self.rule_regexps,
+                quota.regexps_of_rules(),
+            ),
         ] {
             if count > most {
-                return Err(beyond(format!(
-                    "the repository's routers together use more than {most} {what}"
-                )));
+                let reason =
+                    format!("the repository's routers together have more than {most} {what}");
+                return Err(Refusal {
+                    field,
+                    ..beyond(reason)
+                });
             }
         }
         Ok(())

@@ -49,8 +49,11 @@ pub(super) fn settle(
                 let service = service.map_err(|fault| fault.of("service"))?;
                 let cost = middlewares.and(service);
                 cost.check(quota)?;
-                total = total.and(cost);
-                total.check_sum(quota)
+                let cost = cost.and(Cost::of_rule(router.rule.as_deref()));
+                let sum = total.and(cost);
+                sum.check_sum(quota)?;
+                total = sum;
+                Ok(())
             });
         if let Err(fault) = verdict {
             refused.push((EntryKind::HttpRouter, name.clone(), fault));
@@ -63,9 +66,14 @@ pub(super) fn settle(
             .and_then(|middlewares| {
                 let service = router.service.as_deref();
                 let service = walk.maybe(EntryKind::TcpService, service, 0);
-                middlewares
-                    .and(service.map_err(|fault| fault.of("service"))?)
-                    .check(quota)
+                let service = service.map_err(|fault| fault.of("service"))?;
+                let cost = middlewares.and(service);
+                cost.check(quota)?;
+                let cost = cost.and(Cost::of_rule(router.rule.as_deref()));
+                let sum = total.and(cost);
+                sum.check_sum(quota)?;
+                total = sum;
+                Ok(())
             });
         if let Err(fault) = verdict {
             refused.push((EntryKind::TcpRouter, name.clone(), fault));

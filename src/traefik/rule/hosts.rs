@@ -35,6 +35,11 @@ impl Rule {
         hosts
     }
 
+    /// How many regular expressions are in the rule.
+    pub fn count_regexps(&self) -> usize {
+        regexps(&self.0)
+    }
+
     /// Whether each branch of the rule's text begins with its host. Traefik evaluates from left to
     /// right: whatever a rule has before its host is evaluated for everybody's requests.
     pub fn asks_for_the_host_first(text: &str) -> bool {
@@ -109,6 +114,13 @@ fn mentioned<'r>(expression: &'r Expression, hosts: &mut Vec<&'r str>) {
                 mentioned(operand, hosts);
             }
         }
+    }
+}
+
+fn regexps(expression: &Expression) -> usize {
+    match expression {
+        Expression::Matcher { name, .. } => usize::from(name.ends_with("Regexp")),
+        Expression::All(operands) | Expression::Any(operands) => operands.iter().map(regexps).sum(),
     }
 }
 
