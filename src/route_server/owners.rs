@@ -8,7 +8,7 @@ use tokio::runtime;
 
 use super::control::{self, Answer};
 use super::explain::Server;
-use super::ownership::{Owned, OwnerListing, Title};
+use super::ownership::{Owned, OwnerListing};
 use crate::{layout, stdout};
 
 /// The arguments of `renet route-server owners`.
@@ -125,18 +125,11 @@ fn row(owned: &Owned) -> [String; 5] {
         last_seen,
         rejected: _,
     } = owned;
-    let why = match by {
-        Title::Taken => "taken",
-        Title::Granted => "granted",
-        Title::Automatic => "automatic name",
-        Title::Operator => "operator's file",
-        Title::Assigned => "handed out",
-    };
     let moment = |moment: &Option<String>| moment.clone().unwrap_or_else(|| "-".to_owned());
     [
         resource.clone(),
         owner.clone(),
-        why.to_owned(),
+        by.to_string(),
         moment(since),
         moment(last_seen),
     ]
@@ -145,7 +138,7 @@ fn row(owned: &Owned) -> [String; 5] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::route_server::ownership::Rejected;
+    use crate::route_server::ownership::{Rejected, Title};
 
     #[test]
     fn owners_are_a_table_and_the_rejected_follow_with_the_way_out() {

@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::seen::{Health, Router, Seen};
 use crate::network::NetworkId;
+use crate::ownership::HostName;
+use crate::route_server::ownership::Owned;
 use crate::traefik::entrypoint::{Entrypoint, Family, Listener};
 use crate::traefik::labels;
 use crate::traefik::rule::Rule;
@@ -13,6 +15,8 @@ use crate::traefik::rule::Rule;
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct HostAnswer {
     pub(super) host: String,
+    /// Whose the name is; none where nobody has taken it.
+    pub(super) owners: Vec<Owned>,
     /// Those whose rules name the host, the one that Traefik asks first at the front.
     pub(super) answered_by: Vec<Answering>,
 }
@@ -37,16 +41,15 @@ pub(super) fn name(text: &str) -> String {
     let host = authority
         .rsplit_once(':')
         .map_or(authority, |(host, _)| host);
-    host.trim_end_matches('.').to_ascii_lowercase()
+    let spelled = host.parse().map(|name: HostName| name.to_string());
+    spelled.unwrap_or_else(|_| host.trim_end_matches('.').to_ascii_lowercase())
 }
 
-/// The routers whose rules name a host; none where none does.
+/// The routers whose rules name a host, and its owners; none where there are neither.
 pub(super) fn answer(host: &str, seen: &Seen) -> Option<HostAnswer> {
     let mut answered_by: Vec<Answering> = Vec::new();
     for (protocol, routers) in seen.routes.protocols() {
-        let named = routers
-            .iter()
-            .filter(|(_, router)| hosts(router).iter().any(|other| other == host));
+        let named = routers.iter().filter(|(_, router)| is_for(router, host));
         answered_by.extend(named.map(|(name, router)| answering(protocol, name, router)));
     }
     answered_by.sort_by(|a, b| {
@@ -54,10 +57,35 @@ pub(super) fn answer(host: &str, seen: &Seen) -> Option<HostAnswer> {
             .cmp(&a.priority)
             .then_with(|| a.router.cmp(&b.router))
     });
-    (!answered_by.is_empty()).then(|| HostAnswer {
+    let domain = host
+        .split_once('.')
+        .map(|(_, domain)| format!("*.{domain}"));
+    let owned = seen.routes.owners.iter();
+    let owners = owned.filter(|one| {
+        one.resource == host
+            || domain
+                .as_ref()
+                .is_some_and(|domain| one.resource == *domain)
+    });
+    let owners: Vec<Owned> = owners.cloned().collect();
+    (!answered_by.is_empty() || !owners.is_empty()).then(|| HostAnswer {
         host: host.to_owned(),
+        owners,
         answered_by,
     })
+}
+
+/// Whether a router's rule names a host, be it by a wildcard that does not except it.
+fn is_for(router: &Router, host: &str) -> bool {
+    let rule = router.rule.as_deref().map(Rule::parse_unbounded);
+    let Some(Ok(rule)) = rule else { return false };
+    let named = rule.reach().named;
+    if named.contains(&host) {
+        return true;
+    }
+    let domain = host.split_once('.').map(|(_, domain)| domain);
+    let has_wildcard = named.iter().any(|name| name.strip_prefix("*.") == domain);
+    domain.is_some() && has_wildcard && !rule.mentioned_hosts().contains(&host)
 }
 
 fn answering(protocol: &'static str, name: &str, router: &Router) -> Answering {
@@ -113,7 +141,6 @@ pub(super) fn addresses(protocol: &str, router: &Router) -> Vec<String> {
         })
         .collect();
     let mut hosts = hosts(router);
-    hosts.retain(|host| host != "*");
     if hosts.is_empty() {
         hosts.push("<the machine's address>".to_owned());
     }
@@ -137,7 +164,7 @@ pub(super) fn addresses(protocol: &str, router: &Router) -> Vec<String> {
 fn hosts(router: &Router) -> Vec<String> {
     let rule = router.rule.as_deref().map(Rule::parse_unbounded);
     match rule {
-        Some(Ok(rule)) => rule.hosts().into_iter().map(str::to_owned).collect(),
+        Some(Ok(rule)) => rule.reach().named.into_iter().map(str::to_owned).collect(),
         _ => Vec::new(),
     }
 }

@@ -6,6 +6,7 @@ use super::host::{Answering, HostAnswer};
 use super::parts::Part;
 use crate::network::NetworkId;
 use crate::route_server::container::Condition;
+use crate::route_server::ownership::{Owned, RejectedContainer};
 use crate::route_server::routes::Rejection;
 
 /// The whole text.
@@ -17,8 +18,16 @@ pub(super) fn text(explanation: &Explanation) -> String {
 }
 
 fn host_text(answer: &HostAnswer) -> String {
-    let HostAnswer { host, answered_by } = answer;
+    let HostAnswer {
+        host,
+        owners,
+        answered_by,
+    } = answer;
     let mut text = format!("host {host}\n");
+    text.extend(owners.iter().map(owner_text));
+    if answered_by.is_empty() {
+        text += "  answered by nobody now\n";
+    }
     for (index, answering) in answered_by.iter().enumerate() {
         let Answering {
             protocol,
@@ -37,6 +46,33 @@ fn host_text(answer: &HostAnswer) -> String {
         text += &format!("    addresses  {}\n", addresses.join(", "));
         text += &format!("    rule       {rule}\n");
         text += &format!("    servers    {}\n", servers.join(", "));
+    }
+    text
+}
+
+fn owner_text(owned: &Owned) -> String {
+    let Owned {
+        resource,
+        owner,
+        by,
+        since,
+        last_seen,
+        rejected,
+    } = owned;
+    let since = since.as_ref().map(|since| format!(", since {since}"));
+    let seen = last_seen.as_ref().map(|seen| format!(", last seen {seen}"));
+    let (since, seen) = (since.unwrap_or_default(), seen.unwrap_or_default());
+    let owner = match owner.as_str() {
+        "operator" => "the operator".to_owned(),
+        id => format!("repository {id}"),
+    };
+    let mut text = format!("  {resource} belongs to {owner}: {by}{since}{seen}\n");
+    for RejectedContainer {
+        repository,
+        container,
+    } in rejected
+    {
+        text += &format!("    rejected: container {container}, repository {repository}\n");
     }
     text
 }

@@ -10,6 +10,7 @@ use super::ask::Server;
 use super::host;
 use crate::network::NetworkId;
 use crate::route_server::container::{Condition, ONE_OFF};
+use crate::route_server::ownership::Owned;
 use crate::route_server::routes::Rejection;
 
 /// The answers that belong together.
@@ -28,6 +29,9 @@ pub(super) struct Routes {
     pub(super) http: Protocol,
     pub(super) tcp: Protocol,
     pub(super) udp: Protocol,
+    /// Who owns which names.
+    #[serde(default)]
+    pub(super) owners: Vec<Owned>,
     pub(super) rejections: Vec<Rejection>,
     #[serde(default)]
     pub(super) warnings: Vec<Rejection>,

@@ -9,6 +9,7 @@ use crate::route_server::container::{Address, Condition, Container, DaemonContai
 use crate::route_server::disclosure::Disclosure;
 use crate::route_server::inventory::inventory;
 use crate::route_server::listing::listing;
+use crate::route_server::ownership::{Owned, RejectedContainer, Title};
 use crate::route_server::ports::{PortTable, SavedPorts, Standing};
 use crate::route_server::routes::{RouteSettings, adopted_routes, named_ports, port_claims};
 use crate::traefik::resolver::{CertResolver, Challenge};
@@ -281,6 +282,50 @@ fn a_host_is_answered_by_the_router_that_traefik_asks_first() {
         unknown.contains("hint: did you mean `a.test`?"),
         "{unknown}"
     );
+}
+
+#[test]
+fn whose_a_name_is_is_told_also_where_nobody_answers() {
+    let labels = [
+        ("rediacc.service_ip", "127.0.11.2"),
+        ("traefik.enable", "true"),
+        ("traefik.http.routers.a.rule", "Host(`a.test`)"),
+        ("traefik.http.services.a.loadbalancer.server.port", "80"),
+    ];
+    let machine = Machine::new(&[("app", &labels)]);
+    let owned = |resource: &str, by| Owned {
+        resource: resource.to_owned(),
+        owner: "2816".to_owned(),
+        by,
+        since: Some("2026-01-02T03:04:05Z".to_owned()),
+        last_seen: None,
+        rejected: vec![RejectedContainer {
+            repository: "2880".to_owned(),
+            container: "thief".to_owned(),
+        }],
+    };
+    let mut seen = machine.seen("a.test");
+    seen.routes.owners = vec![
+        owned("a.test", Title::Taken),
+        owned("*.b.test", Title::Granted),
+    ];
+    let told = |host: &str| {
+        let explanation = explanation(host, &seen).expect("an explanation");
+        prose::text(&explanation)
+    };
+    let text = told("https://A.test:443/x");
+    let owner = "host a.test
+  a.test belongs to repository 2816: taken, since 2026-01-02T03:04:05Z
+    rejected: container thief, repository 2880
+  answered by the http router a-2816
+";
+    assert!(text.starts_with(owner), "{text}");
+    let text = told("x.b.test");
+    assert!(
+        text.contains("  *.b.test belongs to repository 2816: granted"),
+        "{text}"
+    );
+    assert!(text.ends_with("  answered by nobody now\n"), "{text}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! `renet route-server owners`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,18 @@ pub enum Title {
     Operator,
     /// The port was handed out on demand.
     Assigned,
+}
+
+impl fmt::Display for Title {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Taken => "taken",
+            Self::Granted => "granted",
+            Self::Automatic => "automatic name",
+            Self::Operator => "operator's file",
+            Self::Assigned => "handed out",
+        })
+    }
 }
 
 /// A router that may not have what it needs.

@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use self::claim::{Age, Claim, ContainerClaims, Name, PortUse, Resource, RouterKind};
-pub use self::listing::{Owned, OwnerListing, Rejected, Title};
+pub use self::listing::{Owned, OwnerListing, Rejected, RejectedContainer, Title};
 pub use self::loss::Loss;
 pub use self::operator::OperatorNames;
 pub use self::saved::{InvalidOwners, SavedOwners};
