@@ -11,11 +11,12 @@
 //!   proxy ─► traefik
 //! ```
 //!
-//! `causes`, `loopback`, `marks`, `network`, `layout`, `printable` and `stdout` are leaves; `bundle`,
-//! which names `context`, is the wire between the two programs. `traefik`, `render`, `push::plan`,
-//! `route_server::routes`, `route_server::ports` and `route_server::index` are pure: no tokio, no
-//! files, no clock, no environment. Only `remote` starts `ssh`; only `release` asks the internet; only
-//! `route_server::docker` opens a Docker socket.
+//! `causes`, `host_name`, `loopback`, `marks`, `network`, `layout`, `printable` and `stdout` are leaves;
+//! `ownership` says what the operator grants to whom, on both sides; `bundle`, which names `context`,
+//! is the wire between the two programs. `traefik`, `ownership`, `render`, `push::plan`,
+//! `route_server::routes`, `route_server::ownership`, `route_server::ports` and `route_server::index`
+//! are pure: no tokio, no files, no clock, no environment. Only `remote` starts `ssh`; only `release`
+//! asks the internet; only `route_server::docker` opens a Docker socket.
 //! `tests/it/architecture.rs` asserts these directions.
 
 // These panic where what they print cannot be written: `stdout`, or `writeln!`, does not.
@@ -26,6 +27,8 @@ mod causes;
 mod loopback;
 
 mod marks;
+
+pub mod host_name;
 
 pub mod network;
 

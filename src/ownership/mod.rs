@@ -5,16 +5,15 @@
 //! took what without a grant is the route server's to know (`route_server::ownership`).
 
 mod grant;
-mod host_name;
 
 pub use grant::{Grant, GrantList, Grants, InvalidGrant, RepositoryGrants};
-pub use host_name::{HostName, InvalidHostName};
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::host_name::{HostName, InvalidHostName};
 use crate::network::{InvalidNetworkId, NetworkId};
 
 /// Whoever can own a name or a port.

@@ -4,7 +4,7 @@ use super::matchers::{self, Call, Matcher};
 use super::spelling::Spellings;
 use super::token::{Fault, Token, Tokens};
 use super::{Bounds, Expression};
-use crate::ownership::HostName;
+use crate::host_name::HostName;
 
 /// The deepest nesting of parentheses and negations. The depth of the stack is that of the rule.
 pub(super) const DEEPEST: usize = 128;
