@@ -112,7 +112,7 @@ impl Known {
     pub fn routes(&self) -> Routes {
         let daemons = self.daemons.iter().map(Arc::as_ref);
         let mut routes = routes(daemons, &self.ports, &self.owners, self.at, &self.settings);
-        routes.rejections.extend(unreadable(&self.settings));
+        routes.rejections.extend(notices(&self.settings));
         routes.rejections.sort();
         routes
     }
@@ -432,7 +432,7 @@ impl Index {
             yaml: document(&ready.iter().chain(self.shares.values())),
             summary: {
                 let mut summary = Summary::of(self.shares.values());
-                summary.rejections.extend(unreadable(&self.settings));
+                summary.rejections.extend(notices(&self.settings));
                 summary.rejections.sort();
                 summary
             },
@@ -487,11 +487,10 @@ impl Index {
     }
 }
 
-/// The operator's files that cannot be read, beside what repositories did wrong: somebody has to
-/// know.
-fn unreadable(settings: &RouteSettings) -> impl Iterator<Item = Rejection> {
+/// What went wrong beside containers: somebody has to know.
+fn notices(settings: &RouteSettings) -> impl Iterator<Item = Rejection> {
     let files = settings.operator.unreadable.iter();
-    files.map(|(file, error)| Rejection {
+    let files = files.map(|(file, error)| Rejection {
         container: file.clone(),
         network_id: None,
         label: None,
@@ -500,7 +499,8 @@ fn unreadable(settings: &RouteSettings) -> impl Iterator<Item = Rejection> {
             "until it can, the hosts and ports that it used last stay the operator's".to_owned(),
         ),
         severity: Severity::Rejection,
-    })
+    });
+    files.chain(settings.notices.iter().cloned())
 }
 
 #[cfg(test)]
@@ -732,6 +732,7 @@ mod tests {
             dynamic_ports: None,
             operator: Default::default(),
             machine_addresses: Default::default(),
+            notices: Default::default(),
             quotas: Default::default(),
         };
         Index::new(settings, PortTable::default(), None)

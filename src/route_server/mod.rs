@@ -69,9 +69,9 @@ pub use self::options::Options;
 use self::owners::{Owners, Release};
 use self::ownership::SavedOwners;
 use self::ports::{PortTable, SavedPorts};
-use self::routes::RouteSettings;
+use self::routes::{Rejection, RouteSettings, Severity};
 use self::serve::About;
-use self::store::Store;
+use self::store::{Damage, Store};
 use self::supervise::{Places, Sources};
 use self::surroundings::Surroundings;
 use self::token::Door;
@@ -150,7 +150,13 @@ async fn serve_routes(options: &Options) -> anyhow::Result<()> {
     let store = Store::open(&options.state_dir);
     let surroundings =
         Surroundings::watch(&options.dynamic_dir, settings.machine_addresses.clone());
-    let index = index(options, settings, store.load_ports(), store.load_owners());
+    let (owners, damage) = match store.load_owners() {
+        Ok(owners) => (owners, None),
+        Err(damage) => (None, Some(damage)),
+    };
+    let mut settings = settings;
+    settings.notices = damage.iter().map(Rejection::from).collect();
+    let index = index(options, settings, store.load_ports(), owners);
     let (release, releases) = mpsc::channel(1);
     let _control = control::listen(&options.state_dir, release);
     let sources = Sources {
@@ -198,6 +204,23 @@ async fn print_once(options: &Options) -> anyhow::Result<()> {
         silent.join("; ")
     );
     Ok(())
+}
+
+impl From<&Damage> for Rejection {
+    fn from(Damage { file, error }: &Damage) -> Self {
+        Self {
+            container: file.display().to_string(),
+            network_id: None,
+            label: None,
+            reason: format!(
+                "the record of owners could not be read, and was made anew from what runs: {error}"
+            ),
+            hint: Some(
+                "compare it with `renet route-server owners`, and grant what differs".to_owned(),
+            ),
+            severity: Severity::Warning,
+        }
+    }
 }
 
 fn index(

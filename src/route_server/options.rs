@@ -175,6 +175,7 @@ impl Options {
                 .map(|one| (one.repository, one.grants.clone()))
                 .collect(),
             operator: Arc::default(),
+            notices: Vec::new(),
             dynamic_ports: self.dynamic_ports,
             machine_addresses: self
                 .public_addresses

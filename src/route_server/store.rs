@@ -70,16 +70,31 @@ fn read<T: DeserializeOwned>(file: &Path) -> io::Result<Option<T>> {
     }
 }
 
+/// A file that was there and could not be read.
+#[derive(Debug)]
+pub struct Damage {
+    /// Where it is now.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub error: io::Error,
+}
+
 /// The same for a process that will write the file anew: one that cannot be read is set aside, for
 /// somebody to look at.
-fn load<T: DeserializeOwned>(file: &Path) -> Option<T> {
-    read(file).unwrap_or_else(|error| {
+fn load<T: DeserializeOwned>(file: &Path) -> Result<Option<T>, Damage> {
+    read(file).map_err(|error| {
         let aside = file.with_added_extension(BROKEN);
-        match fs::rename(file, &aside) {
-            Ok(()) => warn!("cannot read {file:?}, it is {aside:?} now: {error}"),
-            Err(_) => warn!("cannot read {file:?}: {error}"),
-        }
-        None
+        let file = match fs::rename(file, &aside) {
+            Ok(()) => {
+                warn!("cannot read {file:?}, it is {aside:?} now: {error}");
+                aside
+            }
+            Err(_) => {
+                warn!("cannot read {file:?}: {error}");
+                file.to_owned()
+            }
+        };
+        Damage { file, error }
     })
 }
 
@@ -133,12 +148,13 @@ impl Store {
     /// Who had which port when the last process ended. Without a table that can be read, the ports
     /// are handed out anew.
     pub fn load_ports(&self) -> SavedPorts {
-        load(&self.folder.join(PORTS)).unwrap_or_default()
+        let ports = load(&self.folder.join(PORTS)).ok().flatten();
+        ports.unwrap_or_default()
     }
 
     /// Who owned what when the last process ended. Without a record that can be read, what runs is
     /// adopted as it is.
-    pub fn load_owners(&self) -> Option<SavedOwners> {
+    pub fn load_owners(&self) -> Result<Option<SavedOwners>, Damage> {
         load(&self.folder.join(OWNERS))
     }
 

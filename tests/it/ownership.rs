@@ -67,6 +67,9 @@ async fn a_record_that_cannot_be_read_is_set_aside_and_made_anew_from_what_runs(
             "{}",
             server.log()
         );
+        let warning = &server.get_json("/routes.json").await["warnings"][0];
+        let reason = warning["reason"].as_str().unwrap_or_default();
+        assert!(reason.contains("made anew from what runs"), "{warning}");
         written(&machine).await;
         let aside = machine.state_dir().join("owners.json.broken");
         assert_eq!(

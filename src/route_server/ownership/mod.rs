@@ -174,7 +174,8 @@ impl Ownership {
                 has_changed |= self.take_one(*repository, claim, now);
             }
         }
-        self.adopts = false;
+        // Where nothing runs yet, there is nothing to adopt yet.
+        self.adopts &= claims.is_empty();
         let repositories: BTreeSet<Repository> = claims.iter().map(|(id, _)| *id).collect();
         for repository in repositories {
             if self

@@ -316,6 +316,7 @@ fn settings() -> RouteSettings {
         operator: Default::default(),
         machine_addresses: Default::default(),
         dynamic_ports: None,
+        notices: Default::default(),
         quotas: Default::default(),
     }
 }

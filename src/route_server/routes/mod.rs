@@ -111,6 +111,8 @@ pub struct RouteSettings {
     pub dynamic_ports: Option<PortRange>,
     /// The machine's own addresses, public ones that lead to it included.
     pub machine_addresses: BTreeSet<IpAddr>,
+    /// What went wrong beside containers, and somebody has to know.
+    pub notices: Vec<Rejection>,
     /// How much repositories may have, where the operator said more than the usual.
     pub quotas: BTreeMap<Repository, Quota>,
 }

@@ -204,6 +204,7 @@ fn settings(machine: &Machine) -> RouteSettings {
             .map(|text| text.parse().expect("a grant"))
             .map(|RepositoryGrants { repository, grants }| (repository, grants))
             .collect(),
+        notices: Default::default(),
         quotas: Default::default(),
         operator: Default::default(),
         machine_addresses: Default::default(),
