@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixListener, UnixStream};
+use tokio::runtime::{self, Runtime};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +26,19 @@ const CHUNKS: usize = 4 * 1024;
 
 /// All label sets.
 pub(super) struct Attacker {
+    /// On a thread of its own: what its daemon has to write takes long, and is not to delay those
+    /// who measure.
+    runtime: Option<Runtime>,
     containers: Arc<Vec<SimulatedContainer>>,
     daemon: Arc<SimulatedDaemon>,
+}
+
+impl Drop for Attacker {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// An attack that goes on until it is ended.
@@ -69,16 +81,27 @@ impl Attacker {
     pub(super) fn new(site: &Site) -> Self {
         let at = site.servers.attackers;
         let containers = containers(at, site.route_server_address());
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build();
+        let runtime = runtime.expect("a runtime");
         // Its daemon is there from the beginning, and runs nothing yet.
+        let daemon = {
+            let _in_it = runtime.enter();
+            SimulatedDaemon::start(&site.socket(ATTACKER), &[])
+        };
         Self {
+            runtime: Some(runtime),
             containers: Arc::new(containers),
-            daemon: Arc::new(SimulatedDaemon::start(&site.socket(ATTACKER), &[])),
+            daemon: Arc::new(daemon),
         }
     }
 
     /// Starts everything at once.
     pub(super) fn attack(&self, site: &Site) -> Attack {
         let stop = CancellationToken::new();
+        let _in_it = self.runtime.as_ref().expect("it is there").enter();
         let (daemon, containers) = (self.daemon.clone(), self.containers.clone());
         let deployments = tokio::spawn(redeploy(daemon, containers, stop.clone()));
         let requests = tokio::spawn(ask(site.entrypoints.pages.at(), stop.clone()));

@@ -26,6 +26,8 @@ use self::strangers::Strangers;
 const SHORT: Duration = Duration::from_secs(20);
 /// How long one phase of quiet or of attack lasts.
 const PHASE: Duration = Duration::from_secs(5);
+/// How long the victim rests between two redeployments: each makes Traefik build everything anew.
+const BETWEEN_CHANGES: Duration = Duration::from_millis(1500);
 /// What Traefik logs where it cannot read a document.
 const DOCUMENT_REJECTED: &str = "cannot decode configuration data";
 
@@ -91,7 +93,7 @@ async fn phase(site: &mut Site) -> Tally {
     let mut changes = Vec::new();
     while begun.elapsed() < PHASE {
         changes.push(site.redeploy().await);
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep(BETWEEN_CHANGES).await;
     }
     flows.end(changes)
 }
