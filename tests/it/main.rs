@@ -11,6 +11,7 @@ mod end_to_end;
 mod endpoint;
 mod extreme_values;
 mod fleet;
+mod flood;
 mod hostile_places;
 mod load;
 mod logins;

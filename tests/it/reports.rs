@@ -579,3 +579,102 @@ async fn a_one_off_takes_nothing_from_its_service() {
         check(reports).await;
     }
 }
+
+/// What a name or an element of a list cannot hold: Traefik's reader of labels takes it, and its
+/// reader of documents takes something else for it, or nothing at all, and that of everybody.
+#[tokio::test]
+async fn what_the_two_readers_take_for_different_things_costs_its_router() {
+    let long: &'static str = Box::leak("w".repeat(1_100).into_boxed_str());
+    let rule = format!("traefik.http.routers.{long}.rule=Host(`long.example`)");
+    let entrypoint = format!("traefik.http.routers.{long}.entrypoints=web");
+    let service = "traefik.http.services.long.loadbalancer.server.port=8080";
+    check(vec![
+        Report {
+            router: long,
+            container: container(
+                "long",
+                &["traefik.enable=true", &rule, &entrypoint, service],
+            ),
+            given: Refused("", "128"),
+            theirs: Same("enabled"),
+        },
+        Report {
+            router: "split",
+            container: web(
+                "split",
+                &[
+                    "traefik.http.routers.{}.middlewares=tok-2880║{}",
+                    "traefik.http.middlewares.{}.compress=true",
+                ],
+            ),
+            given: Refused("split.middlewares", "║"),
+            theirs: Disabled,
+        },
+        Report {
+            router: "entry",
+            container: web(
+                "entry",
+                &["traefik.http.routers.{}.entrypoints=web║websecure"],
+            ),
+            given: Refused("entry.entrypoints", "║"),
+            theirs: Disabled,
+        },
+    ])
+    .await;
+}
+
+/// A middleware that a router names and does not have: it is not served without it.
+#[tokio::test]
+async fn a_router_is_not_served_without_what_it_names() {
+    check(vec![
+        Report {
+            router: "case",
+            container: web(
+                "case",
+                &[
+                    "traefik.http.routers.{}.middlewares=mymw",
+                    "traefik.http.middlewares.MyMW.compress=true",
+                ],
+            ),
+            given: Refused("case.middlewares", "`mymw` is defined nowhere"),
+            theirs: Disabled,
+        },
+        Report {
+            router: "chain",
+            container: web(
+                "chain",
+                &[
+                    "traefik.http.routers.{}.middlewares={}",
+                    "traefik.http.middlewares.{}.chain.middlewares=auth",
+                ],
+            ),
+            given: Refused("chain.middlewares", "`auth`"),
+            theirs: Disabled,
+        },
+        Report {
+            router: "first",
+            container: web(
+                "first",
+                &[
+                    "traefik.http.routers.{}.middlewares=,{}",
+                    "traefik.http.middlewares.{}.compress=true",
+                ],
+            ),
+            given: Refused("first.middlewares", "empty"),
+            theirs: Disabled,
+        },
+        Report {
+            router: "last",
+            container: web(
+                "last",
+                &[
+                    "traefik.http.routers.{}.middlewares={}, ",
+                    "traefik.http.middlewares.{}.compress=true",
+                ],
+            ),
+            given: Refused("last.middlewares", "empty"),
+            theirs: Disabled,
+        },
+    ])
+    .await;
+}

@@ -168,11 +168,6 @@ impl RouteServer {
         self.connect().await.metric(sample).await
     }
 
-    /// Its process's number.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id().expect("it runs")
-    }
-
     /// Where it listens.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)

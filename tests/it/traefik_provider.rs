@@ -370,6 +370,10 @@ fn things(raw: &Value, provider: &str) -> Things {
             if let Some(fields) = value.as_object_mut() {
                 fields.remove("serverStatus");
             }
+            // Health checks of strangers follow no redirects here.
+            if let Some(Value::Object(check)) = value.pointer_mut("/loadBalancer/healthCheck") {
+                check.remove("followRedirects");
+            }
             // Where Traefik has no limit, the route server writes the bound.
             if let Some(Value::Object(auth)) = value.get_mut("forwardAuth") {
                 auth.retain(|field, value| {

@@ -18,7 +18,7 @@ pub const HIDDEN: &str = "***";
 
 /// The labels whose values are shown: names, numbers, switches, and what is on the wire anyway. A `+`
 /// is any one part, and `*` one of those that follow.
-const SHOWN: [(&str, &[&str]); 13] = [
+const SHOWN: [(&str, &[&str]); 14] = [
     ("com.docker.compose.*", &["oneoff", "project", "service"]),
     (
         "rediacc.*",
@@ -48,6 +48,7 @@ const SHOWN: [(&str, &[&str]); 13] = [
         "traefik.+.routers.+.tls.*",
         &["certresolver", "options", "passthrough"],
     ),
+    ("traefik.+.routers.+.tls.+.*", &["main", "sans"]),
     ("traefik.+.services.+.*", &["middlewares"]),
     (
         "traefik.+.services.+.loadbalancer.*",

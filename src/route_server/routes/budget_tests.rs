@@ -309,7 +309,8 @@ fn a_repository_has_so_many_routers_and_the_eldest_containers_keep_theirs() {
         .iter()
         .map(|one| (one.container.as_str(), one.reason.contains("1000 routers")))
         .collect();
-    assert_eq!(said, [("c1", true), ("c2", true)]);
+    // Of the last one more is left out than others have left it.
+    assert_eq!(said, [("c1", true), ("c2", true), ("c2", true)]);
     let mut raised = settings();
     let quota: crate::route_server::quota::RepositoryQuota = "2816=5".parse().expect("a quota");
     raised.quotas.insert(quota.repository, quota.quota);

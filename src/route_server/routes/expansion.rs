@@ -30,8 +30,22 @@ impl Cost {
         }
     }
 
+    /// Adds what one more router costs to the sum of the others, if both are within their bounds.
+    pub(super) fn charge(
+        &mut self,
+        router: Self,
+        rule: Option<&str>,
+        quota: Quota,
+    ) -> Result<(), Refusal> {
+        router.check(quota)?;
+        let sum = self.and(router).and(Self::of_rule(rule));
+        sum.check_sum(quota)?;
+        *self = sum;
+        Ok(())
+    }
+
     /// Of a rule: Traefik compiles its regular expressions at each change of anybody.
-    pub(super) fn of_rule(rule: Option<&str>) -> Self {
+    fn of_rule(rule: Option<&str>) -> Self {
         let rule = rule.unwrap_or_default();
         // Nearly no rule has any, and reading it once more is not for nothing.
         let has_any = rule.to_ascii_lowercase().contains("regexp");
@@ -53,7 +67,7 @@ impl Cost {
     }
 
     /// Whether one router may have it.
-    pub(super) fn check(self, quota: Quota) -> Result<(), Refusal> {
+    fn check(self, quota: Quota) -> Result<(), Refusal> {
         let most = quota.middlewares_of_router();
         for (what, count, most) in [
             ("middlewares", self.middlewares, most),
@@ -75,7 +89,7 @@ impl Cost {
     }
 
     /// Whether all routers of a repository together may have it.
-    pub(super) fn check_sum(self, quota: Quota) -> Result<(), Refusal> {
+    fn check_sum(self, quota: Quota) -> Result<(), Refusal> {
         for (field, what, count, most) in [
             (
                 "middlewares",

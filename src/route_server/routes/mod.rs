@@ -24,6 +24,7 @@ mod claims;
 pub mod document;
 mod dynamic;
 mod entrypoints;
+mod excess;
 mod expansion;
 mod faults;
 mod guard;
@@ -413,9 +414,11 @@ fn derive(
         Some(false) => {}
         Some(true) => {
             let quota = settings.quota(network_id.into());
-            let decoded = labels::decode(&container.labels, quota.allowance())?;
+            let (kept, left_out) = excess::leave_out(&container.labels, quota);
+            let decoded = labels::decode(&kept, quota.allowance())?;
             let mut config = decoded.config;
             let mut faults = Faults::default();
+            faults.problems.extend(left_out);
             for (entry, error) in decoded.unreadable {
                 faults.breaks(entry.kind, &entry.name, error.into());
             }

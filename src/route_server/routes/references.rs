@@ -47,13 +47,7 @@ pub(super) fn settle(
                 let service = router.service.as_deref();
                 let service = walk.maybe(EntryKind::HttpService, service, 0);
                 let service = service.map_err(|fault| fault.of("service"))?;
-                let cost = middlewares.and(service);
-                cost.check(quota)?;
-                let cost = cost.and(Cost::of_rule(router.rule.as_deref()));
-                let sum = total.and(cost);
-                sum.check_sum(quota)?;
-                total = sum;
-                Ok(())
+                total.charge(middlewares.and(service), router.rule.as_deref(), quota)
             });
         if let Err(fault) = verdict {
             refused.push((EntryKind::HttpRouter, name.clone(), fault));
@@ -67,13 +61,7 @@ pub(super) fn settle(
                 let service = router.service.as_deref();
                 let service = walk.maybe(EntryKind::TcpService, service, 0);
                 let service = service.map_err(|fault| fault.of("service"))?;
-                let cost = middlewares.and(service);
-                cost.check(quota)?;
-                let cost = cost.and(Cost::of_rule(router.rule.as_deref()));
-                let sum = total.and(cost);
-                sum.check_sum(quota)?;
-                total = sum;
-                Ok(())
+                total.charge(middlewares.and(service), router.rule.as_deref(), quota)
             });
         if let Err(fault) = verdict {
             refused.push((EntryKind::TcpRouter, name.clone(), fault));

@@ -22,6 +22,8 @@ use super::site::{AUTO, Entrypoints, LIMITED, MAIL, Pages, SHOP};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Within what a change of the victim is live.
 const IN_TIME: Duration = Duration::from_secs(1);
+/// From when on a change that is not live means that something stands still.
+const STANDSTILL: Duration = Duration::from_secs(8);
 /// Between two requests of a flow.
 const PAUSE: Duration = Duration::from_millis(5);
 /// What is asked for: nobody else answers a challenge of the victim's names either.
@@ -56,8 +58,8 @@ pub(super) struct Tally {
     /// By kind, ascending.
     took: BTreeMap<&'static str, Vec<Duration>>,
     faults: BTreeMap<(&'static str, Fault), usize>,
-    changes: usize,
-    slowest_change: Duration,
+    /// How long each change of the victim took until it was live.
+    changes: Vec<Duration>,
 }
 
 impl Flows {
@@ -108,8 +110,7 @@ impl Flows {
     pub(super) fn end(self, changes: Vec<Duration>) -> Tally {
         self.is_over.store(true, Ordering::Relaxed);
         let mut tally = Tally {
-            changes: changes.len(),
-            slowest_change: changes.into_iter().max().unwrap_or_default(),
+            changes,
             ..Tally::default()
         };
         for thread in self.threads {
@@ -134,9 +135,9 @@ impl Tally {
             for (fault, count) in tally.faults {
                 *sum.faults.entry(fault).or_default() += count;
             }
-            sum.changes += tally.changes;
-            sum.slowest_change = sum.slowest_change.max(tally.slowest_change);
+            sum.changes.extend(tally.changes);
         }
+        sum.changes.sort_unstable();
         for took in sum.took.values_mut() {
             took.sort_unstable();
         }
@@ -151,13 +152,22 @@ impl Tally {
             .collect()
     }
 
-    /// Each change is live within a second; on a machine that is too busy for that without any
-    /// attack, in twice the time that it takes there.
+    /// Changes are live within a second. A machine that runs other tests beside is too busy now and
+    /// then, so that this is asked of the median, and of all of them that nothing stands still.
     #[track_caller]
     pub(super) fn changes_are_in_time(&self, quiet: &Self) {
-        let limit = IN_TIME.max(2 * quiet.slowest_change);
-        let slowest = self.slowest_change;
-        assert!(slowest < limit, "a change was live after {slowest:?}");
+        let median = |tally: &Self| tally.changes.get(tally.changes.len() / 2).copied();
+        let limit = IN_TIME.max(2 * median(quiet).unwrap_or_default());
+        let changes = &self.changes;
+        assert!(
+            median(self).is_some_and(|median| median < limit),
+            "{changes:?}"
+        );
+        assert!(self.slowest_change() < STANDSTILL, "{changes:?}");
+    }
+
+    fn slowest_change(&self) -> Duration {
+        self.changes.last().copied().unwrap_or_default()
     }
 
     /// By how much the slowest hundredth of each kind is slower.
@@ -182,7 +192,7 @@ impl fmt::Display for Tally {
                 percentile_99(took)
             )?;
         }
-        let (changes, slowest) = (self.changes, self.slowest_change);
+        let (changes, slowest) = (self.changes.len(), self.slowest_change());
         write!(
             f,
             "{changes} changes, the slowest {slowest:.0?}; faults: {:?}",
