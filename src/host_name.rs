@@ -29,6 +29,15 @@ impl HostName {
         Some(Self(domain.to_owned()))
     }
 
+    /// A name in its one spelling, if a host can be called so.
+    fn spelled(name: String) -> Option<Self> {
+        let is_plain =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
+        let is_label =
+            |label: &str| (1..=LONGEST_LABEL).contains(&label.len()) && label.bytes().all(is_plain);
+        (name.len() <= LONGEST && name.split('.').all(is_label)).then_some(Self(name))
+    }
+
     /// Whether this name is one label and a dot before `domain`: what `*.domain` stands for.
     pub fn is_directly_below(&self, domain: &HostName) -> bool {
         self.0
@@ -46,17 +55,16 @@ impl FromStr for HostName {
         if let Ok(address) = name.parse::<IpAddr>() {
             return Ok(Self(address.to_string()));
         }
+        // Nearly every name is written as it is: nothing of it has to be mapped.
+        let is_mapped =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+        if name.bytes().all(is_mapped) && !name.contains("xn--") {
+            return Self::spelled(name.to_owned()).ok_or_else(invalid);
+        }
         // Underscores, which no domain has but many a service's name, are kept.
         let ascii = idna::domain_to_ascii_cow(name.as_bytes(), idna::AsciiDenyList::EMPTY)
             .map_err(|_| invalid())?;
-        let is_plain =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(&byte);
-        let is_label =
-            |label: &str| (1..=LONGEST_LABEL).contains(&label.len()) && label.bytes().all(is_plain);
-        if ascii.len() > LONGEST || !ascii.split('.').all(is_label) {
-            return Err(invalid());
-        }
-        Ok(Self(ascii.into_owned()))
+        Self::spelled(ascii.into_owned()).ok_or_else(invalid)
     }
 }
 

@@ -58,6 +58,8 @@ pub struct Claim {
     pub router: String,
     /// The hosts that its rule names.
     pub names: Vec<Name>,
+    /// Whether its rule mentions other hosts as well, as one that it excludes.
+    pub mentions_others: bool,
     /// Whether its rule can match other hosts on an entry point that repositories share.
     pub open: bool,
     /// The ports that it listens on, other than those that repositories share.

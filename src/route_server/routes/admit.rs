@@ -51,18 +51,19 @@ pub fn admit(
 pub(super) fn put_hosts_first(config: &mut DynamicConfig, claims: &[Claim]) {
     for claim in claims.iter().filter(|claim| !claim.open) {
         let mut router = Router::of(config, claim);
-        let Some(text) = router.rule.as_deref().cloned() else {
-            continue;
+        let text = match router.rule.as_deref() {
+            Some(text) if !claim.names.is_empty() => text,
+            _ => continue,
         };
-        if claim.names.is_empty() {
+        let is_first = Rule::asks_for_the_host_first(text);
+        if is_first && !claim.mentions_others {
             continue;
         }
-        if let Ok(rule) = Rule::parse_unbounded(&text)
-            && rule.mentioned_hosts().len() > claim.names.len()
-        {
+        let text = text.to_owned();
+        if claim.mentions_others {
             router.order_for(claim.names.iter());
         }
-        if !Rule::asks_for_the_host_first(&text) {
+        if !is_first {
             let hosts = claim.names.iter().map(|name| router.host(name));
             let hosts = hosts.collect::<Vec<_>>().join(" || ");
             router.rewrite(format!("({hosts}) && ({text})"));

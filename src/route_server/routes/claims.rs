@@ -106,9 +106,13 @@ impl Needs<'_> {
         let names = domains.flat_map(|one| one.main.iter().chain(&one.sans));
         let domains: Vec<Name> = names.filter_map(|name| Name::parse(name)).collect();
         let has_the_machines = !self.domains.is_empty() && domains.is_empty();
+        let mentions_others = rule
+            .as_ref()
+            .is_some_and(|rule| rule.mentioned_hosts().len() > named.len());
         Claim {
             kind: self.kind,
             router: self.router.to_owned(),
+            mentions_others,
             names: named,
             open: is_open && is_shared && self.kind != RouterKind::Udp,
             ports,

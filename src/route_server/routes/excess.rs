@@ -17,6 +17,9 @@ pub(super) fn leave_out(labels: &Labels, quota: Quota) -> (Cow<'_, Labels>, Vec<
         ("services", quota.services()),
         ("middlewares", quota.middlewares()),
     ];
+    if bounds.iter().all(|(_, most)| labels.len() <= *most) {
+        return (Cow::Borrowed(labels), Vec::new());
+    }
     let mut excess: BTreeMap<&str, (usize, BTreeSet<String>)> = BTreeMap::new();
     for (kind, most) in bounds {
         let names: BTreeSet<String> = labels

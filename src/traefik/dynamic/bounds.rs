@@ -2,7 +2,7 @@
 //! model names its own (`object!`), so that there is none without.
 //!
 //! Inside its bound, a value costs its repository alone. The reasons are what was seen on a real
-//! Traefik beyond it. [`Allowance`] multiplies what is a size or a count, and lifts bounds for a
+//! Traefik beyond it. [`Allowance`](super::Allowance) multiplies what is a size or a count, and lifts bounds for a
 //! repository that the operator trusts; what Traefik cannot take at all is refused in any case.
 
 use super::bound::{Empty, Number, Span, Text};

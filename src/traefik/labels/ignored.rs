@@ -1,6 +1,9 @@
 //! Keys that Traefik knows and does not take from labels: it passes over them, and so is done here,
 //! with a warning. Keys that nobody knows are another matter.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use super::LabelError;
 use super::tree::Node;
 
@@ -50,10 +53,28 @@ const SWITCHES: [&str; 2] = ["tls", "cookie"];
 /// Takes them out of the tree, with a warning for each.
 pub(super) fn take(root: &mut Node<'_>) -> Vec<LabelError> {
     let mut warnings = Vec::new();
-    for key in KEYS {
-        take_below(root, key, &mut warnings);
+    // Nearly no container has any, and all are looked at whenever one of their daemon changes.
+    if has_any(root) {
+        for key in KEYS {
+            take_below(root, key, &mut warnings);
+        }
     }
     warnings
+}
+
+/// The last part of each key.
+static ENDS: LazyLock<BTreeSet<&'static str>> = LazyLock::new(|| {
+    KEYS.iter()
+        .filter_map(|key| key.rsplit('.').next())
+        .collect()
+});
+
+/// Whether any node is called as one of the keys ends.
+fn has_any(node: &Node<'_>) -> bool {
+    let is_end = |name: &str| ENDS.iter().any(|end| end.eq_ignore_ascii_case(name));
+    node.children
+        .iter()
+        .any(|child| is_end(child.name) || has_any(child))
 }
 
 fn take_below(node: &mut Node<'_>, key: &str, warnings: &mut Vec<LabelError>) {
