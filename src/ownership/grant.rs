@@ -128,6 +128,21 @@ impl FromStr for GrantList {
     }
 }
 
+impl RepositoryGrants {
+    /// What a repository has once it is granted one thing more. The option `--owner` replaces the
+    /// list, so that what was granted already is repeated.
+    pub fn with(granted: &Grants, repository: Repository, grant: Grant) -> Self {
+        let mut grants = granted.get(&repository).cloned().unwrap_or_default();
+        grants.insert(grant);
+        Self { repository, grants }
+    }
+
+    /// What the operator runs to grant this.
+    pub fn command(&self) -> String {
+        format!("run rdc context set-infra MACHINE --owner '{self}', then push-infra")
+    }
+}
+
 impl fmt::Display for RepositoryGrants {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}=", self.repository)?;

@@ -20,13 +20,12 @@ use super::ports::{NamedPorts, PortClaim, PortListing, PortTable, Protocol, Stan
 use super::routes::document::{Share, Summary, document};
 use super::routes::{
     ContainerRoutes, Rejection, RouteSettings, Routes, Severity, admit, container_claims, merge,
-    named_ports, port_claims, repositories, repository_routes, routes,
+    named_ports, port_claims, repository_routes, routes,
 };
 use crate::network::NetworkId;
 use crate::ownership::Grant;
 use crate::printable::{LONGEST_SHOWN, shortened};
 use crate::traefik::dynamic::Switch;
-use crate::traefik::entrypoint::Listener;
 
 /// From how many seconds between two looks on the clock must have been set.
 const CLOCK_STEP_S: u64 = 2 * 3600;
@@ -120,7 +119,7 @@ impl Known {
     /// Who owns what, and who may not have what.
     pub fn owners(&self) -> OwnerListing {
         let daemons = || self.daemons.iter().map(Arc::as_ref);
-        let ids: BTreeSet<Repository> = daemons().flat_map(repositories).collect();
+        let ids: BTreeSet<Repository> = daemons().map(|daemon| daemon.network_id).collect();
         let mut rejected = Vec::new();
         for id in ids {
             let parts = repository_routes(id, daemons(), &self.ports, &self.settings);
@@ -132,7 +131,7 @@ impl Known {
                 };
                 rejected.push(Rejected {
                     resource: loss.resource().map(|one| one.to_string()),
-                    repository: id.map_or_else(|| "host".to_owned(), |id| id.to_string()),
+                    repository: crate::ownership::Repository::from(id).to_string(),
                     container: shortened(&claims[container].container, LONGEST_SHOWN).into_owned(),
                     router: shortened(&claims[container].claims[place].router, LONGEST_SHOWN)
                         .into_owned(),
@@ -202,8 +201,8 @@ impl Index {
         }
         let before = before.into_iter();
         self.changed
-            .extend(before.flat_map(|before| repositories(&before.known)));
-        self.changed.extend(repositories(&seen));
+            .extend(before.map(|before| before.known.network_id));
+        self.changed.insert(seen.network_id);
         let known = Arc::new(seen);
         let daemon = Daemon {
             known: known.clone(),
@@ -219,7 +218,7 @@ impl Index {
         let Some(before) = self.daemons.remove(socket) else {
             return false;
         };
-        self.changed.extend(repositories(&before.known));
+        self.changed.insert(before.known.network_id);
         true
     }
 
@@ -256,15 +255,10 @@ impl Index {
     /// The ports that are not to be handed out: those that repositories own, and those that labels
     /// name, up to as many as their repository may have.
     fn named_ports(&self) -> NamedPorts {
-        let key = |port: &Listener| match port {
-            Listener::Tcp(port) => Some((Protocol::Tcp, *port)),
-            Listener::Udp(port) => Some((Protocol::Udp, *port)),
-            Listener::Web | Listener::WebSecure => None,
-        };
         let owned = self.ownership.taken_ports();
         let owned = owned
             .into_iter()
-            .filter_map(|(port, owners)| Some((key(&port)?, owners)));
+            .filter_map(|(port, owners)| Some((Protocol::port_of(port)?, owners)));
         let mut named: NamedPorts = owned.collect();
         let range = self.settings.dynamic_ports;
         let is_dynamic = |port: u16| range.is_some_and(|range| range.contains(port));
@@ -326,7 +320,7 @@ impl Index {
         self.ownership.set_settings(settings.ownership());
         self.settings = Arc::new(settings);
         let known = self.daemons.values();
-        let all = known.flat_map(|daemon| repositories(&daemon.known));
+        let all = known.map(|daemon| daemon.known.network_id);
         self.changed.extend(all);
         self.share_owners();
         true

@@ -111,9 +111,7 @@ impl Ownership {
                 let grant = Grant::from(resource.clone());
                 let by = match is_automatic {
                     true => Title::Automatic,
-                    false if self.grants_of(holding.repository).any(|one| *one == grant) => {
-                        Title::Granted
-                    }
+                    false if self.has_grant(holding.repository, &grant) => Title::Granted,
                     false => Title::Taken,
                 };
                 add(Owned {

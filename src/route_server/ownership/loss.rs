@@ -1,6 +1,5 @@
 //! Why a router may not have what it needs, in words for people.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{Ownership, Resource};
@@ -121,12 +120,7 @@ impl Ownership {
                 _ => "name a host that does not end in another repository's network id".to_owned(),
             };
         };
-        // The option replaces the list, so that the command has to repeat what is granted already.
-        let mut grants: BTreeSet<Grant> = self.grants_of(repository).cloned().collect();
-        grants.insert(grant);
-        let owner = RepositoryGrants { repository, grants };
-        let command =
-            format!("run rdc context set-infra MACHINE --owner '{owner}', then push-infra");
+        let command = RepositoryGrants::with(&self.settings.grants, repository, grant).command();
         match loss {
             Loss::Open => format!(
                 "name a host in each branch, as in Host(`app.example.com`) && …; or {command}"

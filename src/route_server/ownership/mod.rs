@@ -135,11 +135,6 @@ impl Ownership {
         }
     }
 
-    /// What the operator says now.
-    pub fn settings(&self) -> &OwnershipSettings {
-        &self.settings
-    }
-
     /// Says what the operator says now.
     pub fn set_settings(&mut self, settings: OwnershipSettings) {
         self.settings = settings;
@@ -204,11 +199,18 @@ impl Ownership {
         }
         let mut was_stale = false;
         for resource in claim.resources() {
-            let holdings = self.held.get_mut(&resource).into_iter().flatten();
-            for own in holdings.filter(|one| one.repository == repository) {
-                was_stale |= is_stale(own, now);
-                own.seen = own.seen.max(now);
-            }
+            was_stale |= self.see(repository, &resource, now);
+        }
+        was_stale
+    }
+
+    /// Notes that a repository is served with what it has. Returns whether its holding was stale.
+    fn see(&mut self, repository: Repository, resource: &Resource, now: u64) -> bool {
+        let mut was_stale = false;
+        let holdings = self.held.get_mut(resource).into_iter().flatten();
+        for own in holdings.filter(|one| one.repository == repository) {
+            was_stale |= is_stale(own, now);
+            own.seen = own.seen.max(now);
         }
         was_stale
     }
@@ -379,10 +381,7 @@ impl Ownership {
     ) {
         for (repository, container) in served {
             for resource in container.claims.iter().flat_map(Claim::resources) {
-                let holdings = self.held.get_mut(&resource).into_iter().flatten();
-                for own in holdings.filter(|one| one.repository == repository) {
-                    own.seen = own.seen.max(now);
-                }
+                self.see(repository, &resource, now);
             }
         }
     }
@@ -522,6 +521,11 @@ impl Ownership {
         let grants = self.settings.grants.iter();
         let holders = grants.filter(|(_, grants)| grants.contains(grant));
         holders.map(|(repository, _)| *repository).collect()
+    }
+
+    fn has_grant(&self, repository: Repository, grant: &Grant) -> bool {
+        let grants = self.settings.grants.get(&repository);
+        grants.is_some_and(|grants| grants.contains(grant))
     }
 
     fn grants_of(&self, repository: Repository) -> impl Iterator<Item = &Grant> {

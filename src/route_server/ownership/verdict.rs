@@ -124,9 +124,7 @@ impl Ownership {
             let Name::Wildcard(domain) = name else {
                 return None;
             };
-            let is_own = self
-                .grants_of(repository)
-                .any(|grant| *grant == Grant::Wildcard(domain.clone()));
+            let is_own = self.has_grant(repository, &Grant::Wildcard(domain.clone()));
             (!is_own).then(|| Loss::Wildcard(domain.clone()))
         })
     }
@@ -228,6 +226,6 @@ impl Ownership {
             Name::Host(host) => Grant::Name(host.clone()),
             Name::Wildcard(domain) => Grant::Wildcard(domain.clone()),
         };
-        self.grants_of(repository).any(|one| *one == grant)
+        self.has_grant(repository, &grant)
     }
 }

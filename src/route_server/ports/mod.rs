@@ -44,6 +44,17 @@ pub enum Protocol {
     Udp,
 }
 
+impl Protocol {
+    /// The port that something listens on, if it is one of those that are numbered.
+    pub fn port_of(listener: Listener) -> Option<(Self, u16)> {
+        match listener {
+            Listener::Tcp(port) => Some((Self::Tcp, port)),
+            Listener::Udp(port) => Some((Self::Udp, port)),
+            Listener::Web | Listener::WebSecure => None,
+        }
+    }
+}
+
 /// Whose an external port is: one port of one service of one repository, whichever containers
 /// and however many of them the service has at the time.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

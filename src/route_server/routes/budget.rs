@@ -2,6 +2,8 @@
 //! unset one for "without a limit", the bound is written. A middleware that Traefik could not build
 //! is found here too, because what uses it would not be served.
 
+use std::collections::BTreeMap;
+
 use super::Problem;
 use super::faults::Faults;
 use crate::route_server::quota::Quota;
@@ -21,15 +23,12 @@ pub(super) fn check(config: &mut DynamicConfig, quota: Quota, faults: &mut Fault
         // The default store is refused as a whole.
         tls: _,
     } = config;
-    faults.sift(
-        EntryKind::HttpRouter,
-        &mut http.routers,
-        |name, label, one| within(name, label, one, allowance),
-    );
-    faults.sift(
+    sift(faults, EntryKind::HttpRouter, &mut http.routers, allowance);
+    sift(
+        faults,
         EntryKind::HttpService,
         &mut http.services,
-        |name, label, one| within(name, label, one, allowance),
+        allowance,
     );
     faults.sift(
         EntryKind::HttpMiddleware,
@@ -41,31 +40,28 @@ pub(super) fn check(config: &mut DynamicConfig, quota: Quota, faults: &mut Fault
             Ok(())
         },
     );
-    faults.sift(
-        EntryKind::TcpRouter,
-        &mut tcp.routers,
-        |name, label, one| within(name, label, one, allowance),
-    );
-    faults.sift(
-        EntryKind::TcpService,
-        &mut tcp.services,
-        |name, label, one| within(name, label, one, allowance),
-    );
-    faults.sift(
+    sift(faults, EntryKind::TcpRouter, &mut tcp.routers, allowance);
+    sift(faults, EntryKind::TcpService, &mut tcp.services, allowance);
+    sift(
+        faults,
         EntryKind::TcpMiddleware,
         &mut tcp.middlewares,
-        |name, label, one| within(name, label, one, allowance),
+        allowance,
     );
-    faults.sift(
-        EntryKind::UdpRouter,
-        &mut udp.routers,
-        |name, label, one| within(name, label, one, allowance),
-    );
-    faults.sift(
-        EntryKind::UdpService,
-        &mut udp.services,
-        |name, label, one| within(name, label, one, allowance),
-    );
+    sift(faults, EntryKind::UdpRouter, &mut udp.routers, allowance);
+    sift(faults, EntryKind::UdpService, &mut udp.services, allowance);
+}
+
+/// Keeps the entries of a map that are within their bounds.
+fn sift(
+    faults: &mut Faults,
+    kind: EntryKind,
+    entries: &mut BTreeMap<String, impl Branch>,
+    allowance: Allowance,
+) {
+    faults.sift(kind, entries, |name, label, one| {
+        within(name, label, one, allowance)
+    });
 }
 
 fn within(

@@ -35,7 +35,6 @@ mod network;
 mod owned;
 mod reach;
 mod references;
-mod rule_syntax;
 mod rules;
 mod target;
 mod url;
@@ -214,10 +213,7 @@ pub fn routes<'c>(
     settings: &RouteSettings,
 ) -> Routes {
     let daemons: Vec<_> = daemons.into_iter().collect();
-    let ids: BTreeSet<_> = daemons
-        .iter()
-        .flat_map(|daemon| repositories(daemon))
-        .collect();
+    let ids: BTreeSet<_> = daemons.iter().map(|daemon| daemon.network_id).collect();
     let mut whole = Routes::default();
     for id in ids {
         let mut parts = repository_routes(id, daemons.iter().copied(), ports, settings);
@@ -238,10 +234,7 @@ pub fn adopted_routes<'c>(
     settings: &RouteSettings,
 ) -> Routes {
     let daemons: Vec<_> = daemons.into_iter().collect();
-    let ids: BTreeSet<_> = daemons
-        .iter()
-        .flat_map(|daemon| repositories(daemon))
-        .collect();
+    let ids: BTreeSet<_> = daemons.iter().map(|daemon| daemon.network_id).collect();
     let mut ownership = Ownership::new(settings.ownership(), None);
     ownership.set_assigned(ports.assigned());
     let claims = ids.into_iter().map(|id| {
@@ -278,12 +271,6 @@ impl RouteSettings {
             },
         }
     }
-}
-
-/// The repository whose containers a daemon runs: its socket's, or that of all daemons outside the
-/// socket folder.
-pub fn repositories(daemon: &DaemonContainers) -> BTreeSet<Option<NetworkId>> {
-    BTreeSet::from([daemon.network_id])
 }
 
 /// What each container of a repository gives: one part for its labels, and one for the external
@@ -431,8 +418,6 @@ fn derive(
             linked::link(&mut config, &target, &default_rule, &mut faults)?;
             faults.take_out(&mut config);
             faults.problems.extend(target.doubts());
-            let outdated = rule_syntax::check(&mut config);
-            faults.problems.extend(outdated);
             let is_trusted = reach.is_unlimited();
             let unusable = rules::check(&mut config, is_trusted);
             faults.problems.extend(unusable);

@@ -213,14 +213,8 @@ impl<'s> Reach<'s> {
 
     /// The command that would grant an address.
     fn grant_of(self, address: IpAddr) -> String {
-        let grants = self.settings.grants.get(&self.repository);
-        let mut grants = grants.cloned().unwrap_or_default();
-        grants.insert(Grant::Network(IpNet::from(address)));
-        let owner = RepositoryGrants {
-            repository: self.repository,
-            grants,
-        };
-        format!("run rdc context set-infra MACHINE --owner '{owner}', then push-infra")
+        let grant = Grant::Network(IpNet::from(address));
+        RepositoryGrants::with(&self.settings.grants, self.repository, grant).command()
     }
 
     fn loopback(self, address: Ipv4Addr) -> Result<(), Refused> {

@@ -9,6 +9,11 @@ use crate::traefik::rule::{Protocol, Rule};
 /// The highest priority that Traefik leaves to its users: above are its own routers.
 const HIGHEST_PRIORITY: i64 = i64::MAX - 1000;
 
+/// The syntax of Traefik 2's rules. Traefik 3 still takes them from routers that ask for it, and
+/// reads in them what nobody here does: whose hosts such a rule matches is not known, so that its
+/// router is not served. Any other word is Traefik 3's own syntax to Traefik 3.
+const OUTDATED_SYNTAX: &str = "v2";
+
 /// Takes out the routers whose rules Traefik could not use, and says why. The others' rules become
 /// the text that Traefik takes. A trusted repository's rules have no bounds.
 pub(super) fn check(config: &mut DynamicConfig, is_trusted: bool) -> Vec<Problem> {
@@ -27,6 +32,7 @@ pub(super) fn check(config: &mut DynamicConfig, is_trusted: bool) -> Vec<Problem
         keep(Written {
             label: format!("traefik.http.routers.{name}"),
             rule: &mut router.rule,
+            syntax: router.rule_syntax.as_deref(),
             priority: router.priority,
             protocol: Protocol::Http,
             has_tls: router.tls.on().is_some(),
@@ -36,6 +42,7 @@ pub(super) fn check(config: &mut DynamicConfig, is_trusted: bool) -> Vec<Problem
         keep(Written {
             label: format!("traefik.tcp.routers.{name}"),
             rule: &mut router.rule,
+            syntax: router.rule_syntax.as_deref(),
             priority: router.priority,
             protocol: Protocol::Tcp,
             has_tls: router.tls.on().is_some(),
@@ -44,10 +51,11 @@ pub(super) fn check(config: &mut DynamicConfig, is_trusted: bool) -> Vec<Problem
     problems
 }
 
-/// A router's rule and priority as its labels write them.
+/// A router's rule, its syntax and its priority as its labels write them.
 struct Written<'r> {
     label: String,
     rule: &'r mut Option<String>,
+    syntax: Option<&'r str>,
     priority: Option<i64>,
     protocol: Protocol,
     has_tls: bool,
@@ -59,10 +67,20 @@ impl Written<'_> {
         let Self {
             label,
             rule: text,
+            syntax,
             priority,
             protocol,
             has_tls,
         } = self;
+        if syntax == Some(OUTDATED_SYNTAX) {
+            return Err(Problem::of_label(
+                format!("{label}.rulesyntax"),
+                "rules in the syntax of Traefik 2 are not served",
+            )
+            .hint(
+                "write the rule for Traefik 3, as in Host(`a`) || Host(`b`), and remove this label",
+            ));
+        }
         if priority.is_some_and(|priority| priority > HIGHEST_PRIORITY) {
             return Err(Problem::of_label(
                 format!("{label}.priority"),

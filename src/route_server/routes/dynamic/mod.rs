@@ -65,13 +65,10 @@ pub fn named_ports(daemon: &DaemonContainers) -> NamedPorts {
     for container in able {
         let ports: BTreeSet<_> = entrypoint_labels(container)
             .flat_map(|names| names.split(','))
-            .filter_map(
-                |name| match name.trim().parse::<Entrypoint>().ok()?.listener {
-                    Listener::Tcp(port) => Some((Protocol::Tcp, port)),
-                    Listener::Udp(port) => Some((Protocol::Udp, port)),
-                    Listener::Web | Listener::WebSecure => None,
-                },
-            )
+            .filter_map(|name| {
+                let entrypoint: Entrypoint = name.trim().parse().ok()?;
+                Protocol::port_of(entrypoint.listener)
+            })
             .collect();
         if ports.is_empty() {
             continue;
