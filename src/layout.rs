@@ -47,8 +47,27 @@ pub const ROUTE_SERVER_TOKEN: &str = "/var/lib/rediacc/token";
 /// What stands for that token in a generation's static configuration. `renet proxy` puts the token in
 /// its place in a copy that only Traefik reads: no generation, plan or difference ever has it.
 pub const TOKEN_PLACEHOLDER: &str = "@route-server-token@";
-/// The repositories' sockets; not ours.
+/// The repositories' sockets.
 pub const SOCKET_DIR: &str = "/var/run/rediacc";
+/// What a machine records of its repositories.
+pub const REPOSITORIES: &str = "/var/lib/rediacc/repositories.json";
+/// The `renet` of the repositories' units: a copy of its own, which stays if the infrastructure is removed.
+pub const REPOSITORIES_RENET: &str = "/usr/lib/rediacc/repositories/renet";
+/// The messages of the runs of repositories, a folder for each network id.
+pub const RUNS: &str = "/run/rediacc-runs";
+/// What the engine of each repository keeps while it runs, by its network id.
+pub const ENGINES: &str = "/run/rediacc";
+/// The operator's settings for the Docker daemons of all repositories, such as registry mirrors.
+pub const DOCKER_CONFIG: &str = "/etc/rediacc/docker.json";
+/// The settings of the repositories' containerds.
+pub const CONTAINERD_CONFIG: &str = "/etc/rediacc/containerd.toml";
+/// The folder in a repository that is `renet`'s and the engine's: never synced, and hidden from
+/// services.
+pub const REPOSITORY_PRIVATE: &str = ".rediacc";
+/// The slots of a repository's services, at its root.
+pub const SLOTS: &str = ".rediacc.json";
+/// The default folder of repositories on a machine.
+pub const DATASTORE: &str = "/mnt/rediacc";
 
 /// Traefik's static configuration, in a generation.
 pub const TRAEFIK_YML: &str = "traefik.yml";
@@ -70,7 +89,7 @@ pub const STANDBY_RUNTIME_DIR: &str = "rediacc-proxy-standby";
 pub const ROUTER_SERVICE: &str = "rediacc-router.service";
 /// The route server's listening socket, in a generation and installed.
 pub const ROUTER_SOCKET: &str = "rediacc-router.socket";
-/// The unit that brings a push to its end which a reboot cut off, in a generation and installed.
+/// The unit that completes a push interrupted by a reboot, in a generation and installed.
 pub const SETTLE_SERVICE: &str = "rediacc-settle.service";
 /// The proxy's user, in a generation; installed as `rediacc.conf`.
 pub const SYSUSERS_CONF: &str = "sysusers.conf";

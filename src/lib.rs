@@ -40,6 +40,8 @@ pub mod traefik;
 
 pub mod ownership;
 
+pub mod repository;
+
 pub mod context;
 
 pub mod bundle;

@@ -27,6 +27,15 @@ impl NetworkId {
         Ipv4Addr::from(0x7F00_0000 | self.0)
     }
 
+    /// How many services a repository can have: the /26 without the offsets 0, 1 and 63.
+    pub const SLOTS: u8 = 61;
+
+    /// The address of the service in a slot, from 0 up to `SLOTS`; none beyond.
+    pub fn address(self, slot: u8) -> Option<Ipv4Addr> {
+        let offset = 2 + u32::from(slot);
+        (slot < Self::SLOTS).then(|| Ipv4Addr::from(u32::from(self.base()) + offset))
+    }
+
     /// Whether an address lies in the repository's /26.
     pub fn contains(self, address: Ipv4Addr) -> bool {
         u32::from(address) & !(Self::STEP - 1) == u32::from(self.base())
@@ -106,6 +115,21 @@ mod tests {
                 Err(InvalidNetworkId(text.to_owned())),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn each_slot_has_an_address_and_the_last_one_is_60() {
+        for (id, slot, address) in [
+            (2816, 0, Some("127.0.11.2")),
+            (2816, 60, Some("127.0.11.62")),
+            (2816, 61, None),
+            (2816, u8::MAX, None),
+            (6336, 0, Some("127.0.24.194")),
+        ] {
+            let found = NetworkId::try_from(id).map(|id| id.address(slot));
+            let found = found.expect("a network id").map(|it| it.to_string());
+            assert_eq!(found.as_deref(), address, "{id} {slot}");
         }
     }
 

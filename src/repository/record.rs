@@ -1,0 +1,198 @@
+//! The file in which a machine records its repositories. It is replaced under a lock by a rename, so that
+//! it is always complete, and changes do not collide.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::Registry;
+use crate::layout;
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// The machine's record of its repositories.
+#[derive(Clone, Debug)]
+pub struct Record {
+    path: PathBuf,
+}
+
+/// The file's content.
+#[derive(Deserialize, Serialize)]
+struct Document {
+    version: u32,
+    #[serde(flatten)]
+    registry: Registry,
+}
+
+impl Record {
+    /// The record of this machine.
+    pub fn of_machine() -> Self {
+        Self::at(Path::new(layout::REPOSITORIES))
+    }
+
+    /// A record at another place.
+    pub fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
+    /// Reads it. A missing file means that there are no repositories.
+    pub fn read(&self) -> Result<Registry, RecordError> {
+        let text = match fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Registry::default()),
+            Err(error) => return Err(self.io("read", error)),
+        };
+        let broken = |detail: String| RecordError::Broken {
+            path: self.path.clone(),
+            detail,
+        };
+        let document: Document =
+            serde_json::from_str(&text).map_err(|error| broken(error.to_string()))?;
+        if document.version != VERSION {
+            return Err(broken(format!(
+                "its format is version {}, but this `renet` knows {VERSION}",
+                document.version
+            )));
+        }
+        Ok(document.registry)
+    }
+
+    /// Changes it under its lock. If `change` fails, nothing is written.
+    pub fn edit<T, E: From<RecordError>>(
+        &self,
+        change: impl FnOnce(&mut Registry) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _lock = self.lock()?;
+        let mut registry = self.read()?;
+        let before = registry.clone();
+        let changed = change(&mut registry)?;
+        if registry != before {
+            self.write(registry)?;
+        }
+        Ok(changed)
+    }
+
+    /// Takes the lock, which is held until it is dropped or its holder dies.
+    fn lock(&self) -> Result<File, RecordError> {
+        let folder = self.folder();
+        let lock = || -> io::Result<File> {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(folder)?;
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .mode(0o600)
+                .open(self.path.with_extension("lock"))?;
+            file.lock()?;
+            Ok(file)
+        };
+        lock().map_err(|error| self.io("lock", error))
+    }
+
+    fn write(&self, registry: Registry) -> Result<(), RecordError> {
+        let document = Document {
+            version: VERSION,
+            registry,
+        };
+        let write = || -> io::Result<()> {
+            let mut file = tempfile::Builder::new()
+                .prefix(".repositories-")
+                .permissions(Permissions::from_mode(0o644))
+                .tempfile_in(self.folder())?;
+            serde_json::to_writer_pretty(&mut file, &document)?;
+            file.write_all(b"\n")?;
+            file.as_file().sync_all()?;
+            file.persist(&self.path)?;
+            File::open(self.folder())?.sync_all()
+        };
+        write().map_err(|error| self.io("write", error))
+    }
+
+    fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    fn io(&self, action: &'static str, error: io::Error) -> RecordError {
+        RecordError::Io {
+            action,
+            path: self.path.clone(),
+            error,
+        }
+    }
+}
+
+/// Why the record of a machine's repositories cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file is damaged, or of another version. It is left as it is.
+    #[error("cannot use {path}: {detail}")]
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        detail: String,
+    },
+    /// The file system refuses.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        error: io::Error,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn many_who_take_ids_at_once_get_different_ones() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let record = Record::at(&folder.path().join("below/repositories.json"));
+        let takers: Vec<_> = (0..8)
+            .map(|_| {
+                let record = record.clone();
+                std::thread::spawn(move || {
+                    record.edit(|registry| {
+                        let id = registry.take_id(&BTreeSet::new());
+                        Ok::<_, RecordError>(id.expect("a free id"))
+                    })
+                })
+            })
+            .collect();
+        let ids: BTreeSet<_> = takers
+            .into_iter()
+            .map(|taker| taker.join().expect("it ends").expect("an id"))
+            .collect();
+        assert_eq!(ids.len(), 8);
+        let last = record.read().expect("it is read").last_id;
+        assert_eq!(last, ids.last().copied());
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_understood_is_left_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("repositories.json");
+        for text in ["{", "[]", r#"{"version":2}"#] {
+            fs::write(&path, text).expect("it is written");
+            let edited = Record::at(&path).edit(|_| Ok::<_, RecordError>(()));
+            assert!(matches!(edited, Err(RecordError::Broken { .. })), "{text}");
+            assert_eq!(fs::read_to_string(&path).expect("it is there"), text);
+        }
+    }
+}
