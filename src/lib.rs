@@ -42,6 +42,8 @@ pub mod ownership;
 
 pub mod repository;
 
+pub mod compose;
+
 pub mod context;
 
 pub mod bundle;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
-use rediacc::{machine, proxy, route_server, stdout};
+use rediacc::{compose, machine, proxy, route_server, stdout};
 
 /// What happens on the machine: routes of containers, and what `rdc` pushes.
 #[derive(Parser)]
@@ -24,6 +24,8 @@ enum Command {
     Proxy(proxy::Arguments),
     /// What a push does on the machine; `rdc context push-infra` runs it
     Infra(machine::Infra),
+    /// Run Docker Compose for a repository, with addresses and labels for its services
+    Compose(compose::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         Command::RouteServer(arguments) => route_server::run(&arguments),
         Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Infra(infra) => return machine::run(infra),
+        Command::Compose(arguments) => return compose::run(&arguments),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

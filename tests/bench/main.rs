@@ -14,6 +14,7 @@
 mod bare_client;
 mod changes;
 mod cold_start;
+mod compose;
 mod containers;
 mod docker_start;
 mod engine;
@@ -47,6 +48,7 @@ const CONTAINERS_OF_A_DAEMON: usize = 100;
 /// How much is measured.
 struct Scale {
     docker_starts: usize,
+    composes: usize,
     cold_starts: usize,
     cold_starts_of_traefik: usize,
     events: usize,
@@ -59,6 +61,7 @@ struct Scale {
 
 const FULL: Scale = Scale {
     docker_starts: 20,
+    composes: 30,
     cold_starts: 15,
     cold_starts_of_traefik: 5,
     events: 300,
@@ -70,6 +73,7 @@ const FULL: Scale = Scale {
 
 const QUICK: Scale = Scale {
     docker_starts: 2,
+    composes: 5,
     cold_starts: 2,
     cold_starts_of_traefik: 1,
     events: 20,
@@ -111,10 +115,12 @@ fn measure(scale: &Scale) -> io::Result<String> {
     let traefik = traefik_binary()?;
     // First, because it needs most and so fails soonest.
     let docker_start = docker_start(scale)?;
+    let compose = compose(scale)?;
     let mut rows = many_daemons(scale)?;
     rows.extend(one_large_daemon(scale, &traefik)?);
     rows.extend(few_containers(scale, &traefik)?);
     rows.extend(docker_start);
+    rows.extend(compose);
     let table = figures::table("route server", &rows);
     let conditions = conditions(&traefik)?;
     Ok(format!("{conditions}\n\n{table}"))
@@ -127,6 +133,15 @@ fn docker_start(scale: &Scale) -> io::Result<Option<Row>> {
     }
     progress("docker start on a real machine");
     docker_start::to_first_200(scale.docker_starts).map(Some)
+}
+
+fn compose(scale: &Scale) -> io::Result<Option<Row>> {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("left out: `renet compose`, whose test machine needs root");
+        return Ok(None);
+    }
+    progress("renet compose on a real machine");
+    compose::beside_docker_compose(scale.composes).map(Some)
 }
 
 fn many_daemons(scale: &Scale) -> io::Result<Vec<Row>> {

@@ -4,6 +4,8 @@
 mod architecture;
 mod certificates;
 mod cli;
+mod compose;
+mod compose_machine;
 mod context;
 mod context_infra;
 mod daemons_end_to_end;
