@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::failed;
 use crate::bundle::{Failure, RouteServer};
@@ -19,14 +20,18 @@ const LIMIT: u64 = 256 * 1024 * 1024;
 
 /// What it says of its routes and its daemons; also while its routes are not complete.
 pub(super) fn ask() -> Result<RouteServer, Failure> {
-    let body = get("/health")?;
-    serde_json::from_str(&body).map_err(|error| nonsense("/health", &error))
+    read("/health")
 }
 
 /// The routes of containers.
 pub(super) fn routes() -> Result<Routes, Failure> {
-    let body = get("/routes.json")?;
-    serde_json::from_str(&body).map_err(|error| nonsense("/routes.json", &error))
+    read("/routes.json")
+}
+
+/// What it answers to a path.
+pub(super) fn read<T: DeserializeOwned>(path: &str) -> Result<T, Failure> {
+    let body = get(path)?;
+    serde_json::from_str(&body).map_err(|error| nonsense(path, &error))
 }
 
 /// The parts of `/routes.json` that tell names.

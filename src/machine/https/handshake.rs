@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme, StreamOwned,
+};
 
 use crate::machine::x509::Leaf;
 
@@ -61,7 +63,50 @@ fn certificate(address: SocketAddr, name: &str) -> io::Result<Seen> {
         Some(parent) => format!("{ANY_LABEL}.{parent}"),
         None => name.to_owned(),
     };
-    let name = ServerName::try_from(name).map_err(io::Error::other)?;
+    let Client {
+        mut connection,
+        mut stream,
+        shown,
+    } = client(address, &name, PATIENCE)?;
+    let ended = connection.complete_io(&mut stream);
+    // What comes after the certificate does not matter: some servers want one of the client's.
+    match shown.seen() {
+        Some(seen) => Ok(seen),
+        None => {
+            ended?;
+            Ok(Seen::Nothing("it shows no certificate".to_owned()))
+        }
+    }
+}
+
+/// A TLS connection that is open.
+pub(super) type Opened = StreamOwned<ClientConnection, TcpStream>;
+
+/// Opens a connection for a name, whatever certificate the server has; and which one it showed. One
+/// step of it, and of what is read and written later, takes no more than some time.
+pub(super) fn open(address: SocketAddr, name: &str, time: Duration) -> io::Result<(Opened, Seen)> {
+    let Client {
+        mut connection,
+        mut stream,
+        shown,
+    } = client(address, name, time)?;
+    while connection.is_handshaking() {
+        connection.complete_io(&mut stream)?;
+    }
+    let seen = shown.seen();
+    let seen = seen.unwrap_or_else(|| Seen::Nothing("it shows no certificate".to_owned()));
+    Ok((StreamOwned::new(connection, stream), seen))
+}
+
+/// A client that has said nothing yet.
+struct Client {
+    connection: ClientConnection,
+    stream: TcpStream,
+    shown: Arc<Shown>,
+}
+
+fn client(address: SocketAddr, name: &str, time: Duration) -> io::Result<Client> {
+    let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
     let provider = Arc::new(ring::default_provider());
     let shown = Arc::new(Shown {
         leaf: OnceLock::new(),
@@ -73,20 +118,15 @@ fn certificate(address: SocketAddr, name: &str) -> io::Result<Seen> {
         .dangerous()
         .with_custom_certificate_verifier(Arc::clone(&shown) as Arc<dyn ServerCertVerifier>)
         .with_no_client_auth();
-    let mut connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let ended = connection.complete_io(&mut stream);
-    // What comes after the certificate does not matter: some servers want one of the client's.
-    match shown.leaf.get() {
-        Some(Ok(leaf)) => Ok(Seen::Certificate(leaf.clone())),
-        Some(Err(error)) => Ok(Seen::Nothing(error.clone())),
-        None => {
-            ended?;
-            Ok(Seen::Nothing("it shows no certificate".to_owned()))
-        }
-    }
+    let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+    let stream = TcpStream::connect_timeout(&address, time)?;
+    stream.set_read_timeout(Some(time))?;
+    stream.set_write_timeout(Some(time))?;
+    Ok(Client {
+        connection,
+        stream,
+        shown,
+    })
 }
 
 /// Believes every certificate, and keeps it.
@@ -94,6 +134,16 @@ fn certificate(address: SocketAddr, name: &str) -> io::Result<Seen> {
 struct Shown {
     leaf: OnceLock<Result<Leaf, String>>,
     provider: Arc<CryptoProvider>,
+}
+
+impl Shown {
+    /// What was shown so far.
+    fn seen(&self) -> Option<Seen> {
+        Some(match self.leaf.get()? {
+            Ok(leaf) => Seen::Certificate(leaf.clone()),
+            Err(error) => Seen::Nothing(error.clone()),
+        })
+    }
 }
 
 impl ServerCertVerifier for Shown {

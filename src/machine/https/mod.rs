@@ -10,6 +10,7 @@ mod attempts;
 mod handshake;
 
 use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -55,6 +56,16 @@ pub(super) fn look(names: &[SecureName], live: &Generation) -> Https {
     }
     thread::sleep(SETTLING);
     look_once(names, live)
+}
+
+/// Opens a TLS connection for a name; and what is wrong with the certificate that is served for it.
+pub(super) fn open(
+    at: SocketAddr,
+    name: &str,
+    time: Duration,
+) -> io::Result<(impl Read + Write, Option<Served>)> {
+    let (opened, seen) = handshake::open(at, name, time)?;
+    Ok((opened, seen.judge(name, SystemTime::now())))
 }
 
 fn look_once(names: &[SecureName], live: &Generation) -> Https {
