@@ -6,14 +6,17 @@
 //!   cli ─► push ─► render ─► context ─► traefik          (rdc, on the workstation)
 //!            ├───► remote
 //!            └───► release ─► context
+//!   cli ─► sync ◄─ machine                               (a folder's way to a repository)
 //!   route_server ─► traefik                              (renet, on the machine)
 //!   machine ─► render ─► context ─► traefik
+//!            └► compose ─► repository                    (renet repo, renet compose)
 //!   proxy ─► traefik
 //! ```
 //!
 //! `causes`, `host_name`, `loopback`, `marks`, `network`, `layout`, `printable` and `stdout` are leaves;
-//! `ownership` says what the operator grants to whom, on both sides; `bundle`, which names `context`,
-//! is the wire between the two programs. `traefik`, `ownership`, `render`, `push::plan`,
+//! `repository` and `sync` hold what both sides share of repositories; `ownership` says what the
+//! operator grants to whom, on both sides; `bundle`, which names `context`, is the wire between the two
+//! programs. `traefik`, `ownership`, `render`, `push::plan`,
 //! `route_server::routes`, `route_server::ownership`, `route_server::ports` and `route_server::index`
 //! are pure: no tokio, no files, no clock, no environment. Only `remote` starts `ssh`; only `release`
 //! asks the internet; only `route_server::docker` opens a Docker socket.
@@ -43,6 +46,8 @@ pub mod ownership;
 pub mod repository;
 
 pub mod compose;
+
+pub mod sync;
 
 pub mod context;
 
