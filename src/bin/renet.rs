@@ -26,6 +26,8 @@ enum Command {
     Infra(machine::Infra),
     /// Run Docker Compose for a repository, with addresses and labels for its services
     Compose(compose::Arguments),
+    /// The repositories of this machine; `rdc repo` runs it
+    Repo(machine::Repo),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Command::Proxy(arguments) => proxy::run(&arguments),
         Command::Infra(infra) => return machine::run(infra),
         Command::Compose(arguments) => return compose::run(&arguments),
+        Command::Repo(repo) => return machine::run_repo(repo),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

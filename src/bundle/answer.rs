@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bind, GrantChange, Hello, Status, Step};
+use super::{Bind, GrantChange, Hello, RepositoryAnswer, RunLine, Status, Step};
 
-/// One line of the machine's answer. `Hello` is the first one, and `Done`, `Status`, `Failed` and,
-/// unless it is a dry run, `Lacking` the last one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One line of the machine's answer. `Hello` is the first one, and `Done`, `Status`, `Repository`,
+/// `Failed` and, unless it is a dry run, `Lacking` the last one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
     /// Who answers.
@@ -21,6 +21,10 @@ pub enum Message {
     Done(Report),
     /// How the machine is doing, which was the question.
     Status(Box<Status>),
+    /// A line that the run of a repository printed.
+    Line(RunLine),
+    /// What was asked of repositories.
+    Repository(Box<RepositoryAnswer>),
     /// It is not through.
     Failed(Failure),
     /// Nothing was done yet: the workstation has to bring something first. A dry run goes on as if

@@ -17,6 +17,7 @@
 mod answer;
 mod grant_change;
 mod hello;
+mod repository;
 mod status;
 mod step;
 
@@ -33,6 +34,11 @@ use crate::traefik::entrypoint::Entrypoint;
 pub use answer::{Diff, Dropped, Failure, FailureKind, Lacking, Message, Report};
 pub use grant_change::{GrantChange, QuotaChange};
 pub use hello::{Hello, PROTOCOL};
+pub use repository::{
+    DownReport, FunctionFailure, LineSource, RepositoryAnswer, RepositoryState, RepositoryStatus,
+    RouteReport, Run, RunLine, ServiceProblem, ServiceReport, ServiceStatus, SyncReport, Task,
+    UpReport,
+};
 pub use status::{
     Attempt, Certificate, CertificateContent, Counts, Daemon, FailedAttempt, Https, Installed,
     Kept, Listening, Obstacle, Part, RouteServer, Served, Status, Uncertified, Unfinished, Unit,

@@ -1,8 +1,9 @@
-//! `rdc completions`: the completions of a shell, on standard output.
+//! `rdc completions`: prints the script by which a shell completes `rdc` commands.
 
 use clap_complete::Shell;
 
 use super::failure::{Exit, Failure};
+use super::names;
 use super::session::Session;
 
 #[derive(clap::Args, Debug)]
@@ -13,9 +14,10 @@ pub(crate) struct Completions {
 
 impl Completions {
     pub(crate) fn run(self, session: &Session) -> Result<Exit, Failure> {
-        let mut text = Vec::new();
-        clap_complete::generate(self.shell, &mut super::command(), "rdc", &mut text);
-        session.output.text(&String::from_utf8_lossy(&text));
+        let shell = self.shell.to_string();
+        let script = names::registration(&shell)
+            .ok_or_else(|| Failure::new(Exit::Failed, format!("cannot complete for {shell}")))?;
+        session.output.text(&script);
         Ok(Exit::Done)
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum Exit {
     Refused,
     /// 7: it did not come up, and the former state is back.
     RolledBack,
+    /// Any other code: that of a program that `rdc` ran on a machine for the operator.
+    Program(u8),
     /// 130: the operator broke it off.
     Interrupted,
 }
@@ -43,6 +45,7 @@ impl Exit {
             Self::Locked => "locked",
             Self::Refused => "refused",
             Self::RolledBack => "rolled-back",
+            Self::Program(_) => "program",
             Self::Interrupted => "interrupted",
         }
     }
@@ -64,6 +67,7 @@ impl Exit {
             Self::Invalid => 5,
             Self::Failed => 6,
             Self::RolledBack => 7,
+            Self::Program(_) => 6,
             Self::Interrupted => 8,
         }
     }
@@ -80,6 +84,7 @@ impl From<Exit> for ExitCode {
             Exit::Locked => 5,
             Exit::Refused => 6,
             Exit::RolledBack => 7,
+            Exit::Program(code) => code,
             Exit::Interrupted => 130,
         })
     }

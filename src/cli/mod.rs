@@ -8,11 +8,14 @@ mod context;
 mod failure;
 mod interrupt;
 mod man;
+mod names;
 mod output;
 mod prompt;
 mod redactor;
+mod repo;
 mod session;
 mod table;
+mod work;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -76,10 +79,13 @@ enum When {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Declare machines and what they serve, and bring it to them
+    /// Declare machines and what they serve, and push it to them
     #[command(subcommand)]
     Context(context::ContextCommand),
-    /// Print the completions of a shell
+    /// Manage repositories: services of a machine that share a Docker daemon of their own
+    #[command(subcommand)]
+    Repo(repo::RepoCommand),
+    /// Print the completion script of a shell
     Completions(completions::Completions),
     /// Write the manual pages into a folder
     Man(man::Man),
@@ -88,6 +94,9 @@ enum Command {
 /// Runs `rdc` with the arguments of the process, and answers how it ended.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if names::complete(&arguments) {
+        return ExitCode::SUCCESS;
+    }
     let hints = Early::of(&arguments);
     let cli = match parse(&arguments, hints.color) {
         Ok(cli) => cli,
@@ -110,6 +119,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let session = Session::new(output.clone(), global.context);
     let done = session.and_then(|session| match command {
         Command::Context(command) => command.run(&session),
+        Command::Repo(command) => command.run(&session),
         Command::Completions(command) => command.run(&session),
         Command::Man(command) => command.run(&session),
     });

@@ -48,6 +48,8 @@ pub(crate) enum Paint {
     Warning,
     /// It is wrong.
     Error,
+    /// One of several that are to be told apart.
+    Among(usize),
 }
 
 impl Output {
@@ -276,12 +278,14 @@ fn painted(colors: bool, paint: Paint, text: &str) -> String {
     if !colors || text.is_empty() {
         return text.to_owned();
     }
+    const APART: [&str; 6] = ["36", "35", "34", "33", "32", "96"];
     let code = match paint {
         Paint::Bold => "1",
         Paint::Dim => "2",
         Paint::Good => "32",
         Paint::Warning => "1;33",
         Paint::Error => "1;31",
+        Paint::Among(number) => APART[number % APART.len()],
     };
     format!("\u{1b}[{code}m{text}\u{1b}[0m")
 }

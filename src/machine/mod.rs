@@ -26,6 +26,7 @@ mod preflight;
 mod probe;
 mod programs;
 mod remove;
+mod repo;
 mod rollback;
 mod route_server;
 mod settle;
@@ -39,6 +40,8 @@ mod transaction;
 mod workstation;
 mod x509;
 
+pub use repo::{Repo, run as run_repo};
+
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -50,7 +53,7 @@ use workstation::{Workstation, answer, tell};
 /// `renet infra …`
 #[derive(Debug, Args)]
 pub struct Infra {
-    /// The protocol that the `rdc` speaks which asks and sends its secrets; by hand, none
+    /// The version of the protocol that `rdc` speaks; not needed by hand
     #[arg(long, value_name = "VERSION")]
     protocol: Option<u32>,
     #[command(subcommand)]
@@ -90,7 +93,7 @@ struct Apply {
     /// Overwrite files that were edited on the machine
     #[arg(long)]
     overwrite: bool,
-    /// Wait so many seconds for somebody else's push
+    /// How many seconds to wait for another push to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     lock_wait: u64,
 }
@@ -107,7 +110,7 @@ struct Rollback {
     /// Refuse any other plan than this one, by its digest
     #[arg(long, value_name = "DIGEST")]
     approved: Option<String>,
-    /// Wait so many seconds for somebody else's push
+    /// How many seconds to wait for another push to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     lock_wait: u64,
 }
@@ -121,7 +124,7 @@ struct Remove {
     /// Report what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
-    /// Wait so many seconds for somebody else's push
+    /// How many seconds to wait for another push to end
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     lock_wait: u64,
 }

@@ -1,13 +1,16 @@
-//! What is said between us and a `renet infra` on a machine: its answer is heard line by line, and
-//! the secrets go to it once it has said hello.
+//! The dialogue with a `renet` on a machine: its answer is read line by line, and our input is sent once
+//! it has said hello.
 
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use tokio::io::AsyncRead;
 use tokio::sync::oneshot;
-use tokio_util::io::StreamReader;
+use tokio_util::bytes::Bytes;
+use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::{LACKING, Observer, PushError};
-use crate::bundle::{Failure, Hello, Lacking, Message, PROTOCOL, Report, Secrets, Status};
+use crate::bundle::{
+    Failure, Hello, Lacking, Message, PROTOCOL, Report, RepositoryAnswer, Secrets, Status,
+};
 use crate::context::value::TraefikVersion;
 use crate::release::Architecture;
 use crate::remote::Exit;
@@ -18,16 +21,21 @@ const USAGE: i32 = 2;
 /// How many lines are kept that are no messages: a script notes a few dozen.
 const MOST_LINES: usize = 1000;
 
-/// The words that make `renet` speak our protocol, before the verb.
-pub(super) fn words<'a>(verb: &'a str, options: &[&'a str], protocol: &'a str) -> Vec<&'a str> {
-    [&["infra", "--protocol", protocol, verb][..], options].concat()
+/// The words that make a command of `renet` speak our protocol, before the verb.
+pub(super) fn words<'a>(
+    command: &'a str,
+    verb: &'a str,
+    options: &[&'a str],
+    protocol: &'a str,
+) -> Vec<&'a str> {
+    [&[command, "--protocol", protocol, verb][..], options].concat()
 }
 
 /// One answer, as far as it was heard.
 pub(super) struct Dialogue<'a> {
     observer: &'a mut dyn Observer,
     /// What goes to a `renet` that says hello, and the way there.
-    document: Option<(oneshot::Sender<Vec<u8>>, Vec<u8>)>,
+    document: Option<(oneshot::Sender<Bytes>, Bytes)>,
     hello: Option<Hello>,
     answer: Option<Answer>,
     lacking: Option<Lacking>,
@@ -40,6 +48,7 @@ pub(super) struct Dialogue<'a> {
 pub(super) enum Answer {
     Done(Report),
     Status(Box<Status>),
+    Repository(Box<RepositoryAnswer>),
     Failed(Failure),
 }
 
@@ -88,19 +97,32 @@ pub(super) fn noted(lines: &[String], word: &str) -> Vec<String> {
         .collect()
 }
 
+/// The size of the chunks in which the input after the document is read, in bytes.
+const CHUNK: usize = 128 * 1024;
+
 impl<'a> Dialogue<'a> {
-    /// A dialogue, and the standard input of the `renet`.
-    pub(super) fn new(
+    /// A dialogue, and the standard input of the `renet`: the secrets in a line of their own, and
+    /// what follows them.
+    pub(super) fn new<R: AsyncRead + Unpin>(
         secrets: &Secrets,
+        following: R,
         observer: &'a mut dyn Observer,
-    ) -> Result<(Self, impl AsyncRead + Unpin + use<>), PushError> {
-        let document = serde_json::to_vec(secrets).map_err(PushError::Bundle)?;
+    ) -> Result<(Self, impl AsyncRead + Unpin + use<R>), PushError> {
+        let mut document = serde_json::to_vec(secrets).map_err(PushError::Bundle)?;
+        document.push(b'\n');
+        let document = Bytes::from(document);
         let (send, sent) = oneshot::channel();
-        let input = StreamReader::new(Box::pin(stream::once(async move {
-            // Where nothing is to be sent after all, the input ends.
-            let document = sent.await.unwrap_or_default();
-            Ok::<_, std::io::Error>(std::io::Cursor::new(document))
-        })));
+        let mut following = Some(following);
+        let input = stream::once(sent).flat_map(move |document| {
+            match (document, following.take()) {
+                (Ok(document), Some(following)) => stream::once(async { Ok(document) })
+                    .chain(ReaderStream::with_capacity(following, CHUNK))
+                    .left_stream(),
+                // If nothing is sent after all, the input just ends.
+                _ => stream::empty().right_stream(),
+            }
+        });
+        let input = StreamReader::new(Box::pin(input));
         let dialogue = Self {
             observer,
             document: Some((send, document)),
@@ -128,6 +150,8 @@ impl<'a> Dialogue<'a> {
             Ok(Message::Doing(step)) => self.observer.step(&step),
             Ok(Message::Done(report)) => self.answer = Some(Answer::Done(report)),
             Ok(Message::Status(status)) => self.answer = Some(Answer::Status(status)),
+            Ok(Message::Line(line)) => self.observer.line(&line),
+            Ok(Message::Repository(answer)) => self.answer = Some(Answer::Repository(answer)),
             Ok(Message::Failed(failure)) => self.answer = Some(Answer::Failed(failure)),
             Ok(Message::Lacking(lacking)) => self.lacking = Some(lacking),
             Err(_) if self.lines.len() < MOST_LINES => self.lines.push(line.to_owned()),
@@ -209,7 +233,8 @@ mod tests {
     fn check(lines: &[&str], code: i32, stderr: &str, expected: &str) {
         let mut observer = Deaf;
         let (mut dialogue, _input) =
-            Dialogue::new(&Secrets::default(), &mut observer).expect("a dialogue");
+            Dialogue::new(&Secrets::default(), tokio::io::empty(), &mut observer)
+                .expect("a dialogue");
         for line in lines {
             dialogue.hear(line);
         }
@@ -249,18 +274,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_secrets_go_to_a_renet_of_our_protocol_that_said_hello() {
+    async fn what_is_sent_goes_to_a_renet_of_our_protocol_that_said_hello() {
         let secrets = Secrets {
             cf_dns_token: Some(Token("s3cret".into())),
         };
         for (lines, expected) in [
-            (&[HELLO][..], r#"{"cf_dns_token":"s3cret"}"#),
+            (&[HELLO][..], "{\"cf_dns_token\":\"s3cret\"}\nmore"),
             (&["$ ", "fish: unknown command", DONE], ""),
             (&[r#"{"hello":{"protocol":3,"version":"1"}}"#], ""),
         ] {
             let mut observer = Deaf;
             let (mut dialogue, mut input) =
-                Dialogue::new(&secrets, &mut observer).expect("a dialogue");
+                Dialogue::new(&secrets, &b"more"[..], &mut observer).expect("a dialogue");
             for line in lines {
                 dialogue.hear(line);
             }

@@ -88,8 +88,8 @@ impl Launch<'_> {
         let bundle = serde_json::to_string(&bundle).map_err(PushError::Bundle)?;
         let protocol = PROTOCOL.to_string();
         let options = [&["--bundle", &bundle][..], self.options].concat();
-        let own = dialogue::words("apply", &options, &protocol);
-        let (mut dialogue, input) = Dialogue::new(self.secrets, observer)?;
+        let own = dialogue::words("infra", "apply", &options, &protocol);
+        let (mut dialogue, input) = Dialogue::new(self.secrets, tokio::io::empty(), observer)?;
         let mut hear = |line: &str| dialogue.hear(line);
         let exit = match by {
             By::Its {
@@ -115,7 +115,7 @@ fn launched(ended: Ended) -> Result<Launched, PushError> {
             let end = match answer {
                 Answer::Done(report) => Ok(report),
                 Answer::Failed(failure) => Err(failure),
-                Answer::Status(_) => {
+                Answer::Status(_) | Answer::Repository(_) => {
                     return Err(PushError::Command("it answers something else".to_owned()));
                 }
             };

@@ -27,7 +27,7 @@ mod upload;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::bundle::{Bundle, Failure, FailureKind, Report, Secrets, Step};
+use crate::bundle::{Bundle, Failure, FailureKind, Report, RunLine, Secrets, Step};
 use crate::context::value::TraefikVersion;
 use crate::release::{self, Architecture, Releases};
 use crate::remote::Remote;
@@ -73,6 +73,10 @@ pub trait Observer: release::Observer {
     fn resumed(&mut self, bytes: u64);
     /// So many bytes of the program under way have gone.
     fn sent(&mut self, bytes: u64);
+    /// The run of a repository printed a line.
+    fn line(&mut self, line: &RunLine) {
+        let _ = line;
+    }
 }
 
 impl Delivery {

@@ -1,24 +1,42 @@
 //! A shell script as one command line that any login shell hands to `sh`: words in one place
 //! quoted, and the script's own output told from what the login printed before it.
 //!
-//! Pure: nothing is run here.
+//! Nothing is run here.
 
 use std::fmt::Write as _;
+use std::io;
+
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader, copy_buf,
+};
 
 /// The line that the script begins with, on both its outputs. What stands before it was printed
 /// by the login: a `.bashrc` that greets, or a shell that lets nobody do anything.
 const BEGIN: &str = "rdc-begins";
 
-/// The command line of a script with words of its own. Inside single quotes, fish reads a
-/// backslash, and csh an exclamation mark and a line's end: `sh` gets them as octal numbers.
+/// How long a line of a login may be, in bytes; what follows is taken for another line.
+const LONGEST_LINE: u64 = 64 * 1024;
+
+/// The command line of a script with words of its own, which says on both outputs that it begins.
 pub(super) fn line(script: &str, words: &[&str]) -> String {
+    // The empty line ends what somebody printed without an end.
+    let head = format!("printf '\\n{BEGIN}\\n'; printf '\\n{BEGIN}\\n' >&2; ");
+    quoted(&head, script, words)
+}
+
+/// The same without these words, for people.
+pub(super) fn plain_line(script: &str, words: &[&str]) -> String {
+    quoted("", script, words)
+}
+
+/// Inside single quotes, fish reads a backslash, and csh an exclamation mark and a line's end: `sh`
+/// gets them as octal numbers.
+fn quoted(head: &str, script: &str, words: &[&str]) -> String {
     let words: String = words
         .iter()
         .map(|word| format!(" '{}'", word.replace('\'', "'\\''")))
         .collect();
-    // The empty line ends what somebody printed without an end.
-    let whole =
-        format!("printf '\\n{BEGIN}\\n'; printf '\\n{BEGIN}\\n' >&2; set --{words}\n{script}");
+    let whole = format!("{head}set --{words}\n{script}");
     let mut line = "sh -c 'eval \"$(printf %b \"$1\")\"' sh '".to_owned();
     for byte in whole.bytes() {
         if matches!(byte, b' '..=b'~') && !b"'\\!".contains(&byte) {
@@ -30,6 +48,30 @@ pub(super) fn line(script: &str, words: &[&str]) -> String {
     }
     line.push('\'');
     line
+}
+
+/// Copies an output without what the login printed before the script began. Answers whether it did
+/// begin, and else what the login said.
+pub(super) async fn own_output(
+    from: impl AsyncRead + Unpin,
+    into: &mut (impl AsyncWrite + Unpin),
+) -> io::Result<Preamble> {
+    let mut from = BufReader::new(from);
+    let mut preamble = Preamble::default();
+    let mut line = Vec::new();
+    while !preamble.ended() {
+        line.clear();
+        let count = (&mut from)
+            .take(LONGEST_LINE)
+            .read_until(b'\n', &mut line)
+            .await?;
+        if count == 0 {
+            return Ok(preamble);
+        }
+        preamble.is_over(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']));
+    }
+    copy_buf(&mut from, into).await?;
+    Ok(preamble)
 }
 
 /// What came before the script's beginning, and whether that was seen.
@@ -117,6 +159,28 @@ mod tests {
         assert_eq!(own, expected);
         let stderr = String::from_utf8(output.stderr).expect("text");
         assert_eq!(own_stderr(&stderr), "err");
+    }
+
+    #[tokio::test]
+    async fn a_raw_output_begins_behind_what_the_login_prints() {
+        for (output, own, said) in [
+            (
+                "Welcome!\n> \nrdc-begins\nraw\0\nrdc-begins\nend",
+                "raw\0\nrdc-begins\nend",
+                "Welcome! >",
+            ),
+            ("\nrdc-begins\n", "", ""),
+            ("This account is closed.\n", "", "This account is closed."),
+            ("", "", ""),
+        ] {
+            let mut copied = Vec::new();
+            let preamble = own_output(output.as_bytes(), &mut copied)
+                .await
+                .expect("it is read");
+            assert_eq!(copied, own.as_bytes(), "{output}");
+            assert_eq!(preamble.said(), said);
+            assert_eq!(preamble.ended(), output.contains("rdc-begins"));
+        }
     }
 
     #[test]

@@ -214,6 +214,20 @@ fn command(
     Ok(ssh.into())
 }
 
+/// An `ssh` that runs a command line over the connection of a folder with our own streams. Where that
+/// connection is gone, it fails instead of making another one.
+pub(super) fn through(folder: &Path, command: &str, terminal: bool) -> tokio::process::Command {
+    let mut ssh = tokio::process::Command::new("ssh");
+    ssh.args(["-F", "none", "-S"])
+        .arg(folder.join(CONTROL_SOCKET))
+        .args(["-o", "ControlMaster=no", "-o", "ProxyCommand=false"])
+        .args(["-o", "LogLevel=QUIET", "-e", "none"])
+        .arg(if terminal { "-tt" } else { "-T" })
+        // The name does not matter: the connection is there.
+        .args(["--", "machine", command]);
+    ssh
+}
+
 /// An option that names a file, which may have spaces, or the `%` of a token that `ssh` replaces.
 pub(super) fn with_path(option: &str, path: &Path) -> OsString {
     let path = path.to_string_lossy().replace('%', "%%");

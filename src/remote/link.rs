@@ -77,11 +77,41 @@ impl Link {
 
     fn broken(&self, error: &openssh::Error) -> Broken {
         // What the waiting `ssh` noticed says more than that it is gone.
-        let noticed = match self {
+        Broken(self.noticed().unwrap_or_else(|| with_causes(error)))
+    }
+
+    /// Whether nothing goes over SSH.
+    pub(super) fn is_local(&self) -> bool {
+        matches!(self, Self::Local)
+    }
+
+    /// Whether commands can be run over it.
+    pub(super) async fn is_alive(&self) -> bool {
+        match self {
+            Self::Local => true,
+            Self::Ssh { session, .. } => session.check().await.is_ok(),
+        }
+    }
+
+    /// What was noticed of the connection.
+    pub(super) fn noticed(&self) -> Option<String> {
+        match self {
             Self::Local => None,
             Self::Ssh { folder, .. } => connection::noticed(folder),
-        };
-        Broken(noticed.unwrap_or_else(|| with_causes(error)))
+        }
+    }
+
+    /// The program that runs a command line with our own streams: what it gets beside them is the
+    /// caller's choice.
+    pub(super) fn attached(&self, command: &str, terminal: bool) -> tokio::process::Command {
+        match self {
+            Self::Local => {
+                let mut sh = tokio::process::Command::new("sh");
+                sh.args(["-c", command]);
+                sh
+            }
+            Self::Ssh { folder, .. } => connection::through(folder, command, terminal),
+        }
     }
 
     /// Closes the connection.

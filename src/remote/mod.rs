@@ -3,6 +3,7 @@
 //!
 //! What goes on is told by `tracing`, for `-vv`: commands and times, never what is sent.
 
+mod attach;
 mod command;
 mod connection;
 mod error;
@@ -23,6 +24,7 @@ use crate::context::{Machine, Reach};
 use command::Preamble;
 use link::{Broken, Ended, Link};
 
+pub use attach::Streams;
 pub use error::{ConnectCause, KeyProblem, LoginProblem, Proxy, RemoteError};
 pub use host_keys::{ScanError, scan as scan_host_keys};
 pub use way::{WayError, login_port, login_user};

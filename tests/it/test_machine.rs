@@ -11,6 +11,15 @@ pub(crate) struct TestMachine {
     env: BTreeMap<String, String>,
 }
 
+/// Where a machine is found, where not at an address and in the zone that a test run chose.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    /// A further IPv4 address of it, which only its own network reaches.
+    pub(crate) address: &'static str,
+    /// The DNS zone whose names all lead there.
+    pub(crate) zone: &'static str,
+}
+
 impl TestMachine {
     /// Boots a machine with Docker daemons and the ACME surroundings.
     pub(crate) fn up(role: &str, daemons: &str) -> Self {
@@ -25,6 +34,17 @@ impl TestMachine {
     /// Boots a machine without anything in it.
     pub(crate) fn bare(role: &str) -> Self {
         Self::boot(role, &[])
+    }
+
+    /// Boots a machine with the ACME surroundings alone.
+    pub(crate) fn with_acme(role: &str) -> Self {
+        Self::boot(role, &["--acme"])
+    }
+
+    /// Boots a machine with the ACME surroundings at an address and for a zone of its own.
+    pub(crate) fn at(role: &str, place: Place) -> Self {
+        let Place { address, zone } = place;
+        Self::boot(role, &["--acme", "--address", address, "--zone", zone])
     }
 
     fn boot(role: &str, options: &[&str]) -> Self {
@@ -85,6 +105,11 @@ impl TestMachine {
         self.script(&["reboot"], &["--hard"]);
     }
 
+    /// Boots the machine again, in an orderly way.
+    pub(crate) fn restart(&self) {
+        self.script(&["reboot"], &[]);
+    }
+
     /// Runs the docker client against a daemon.
     pub(crate) fn docker(&self, network_id: u32, words: &[&str]) -> String {
         stdout_of(&mut self.docker_command(network_id, words))
@@ -101,6 +126,11 @@ impl TestMachine {
     /// A program of this host in the machine's network, to be run.
     pub(crate) fn exec_command(&self, words: &[&str]) -> Command {
         Self::script_command(&["exec"], &self.name, words)
+    }
+
+    /// Brings the images of the example, and a registry that has them.
+    pub(crate) fn images(&self) {
+        self.script(&["images"], &[]);
     }
 
     /// Starts or stops a daemon.

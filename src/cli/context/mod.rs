@@ -1,9 +1,7 @@
 //! `rdc context`: one file a verb.
 
 mod add_machine;
-mod call;
 mod create_local;
-mod fleet;
 mod infra_change;
 mod infra_options;
 mod infra_table;
@@ -11,10 +9,7 @@ mod interview;
 mod list;
 mod machines;
 mod plan_view;
-mod programs;
-mod progress;
 mod push_infra;
-mod remote_failure;
 mod remove;
 mod remove_infra;
 mod remove_machine;
@@ -29,6 +24,8 @@ use clap::Subcommand;
 
 use super::failure::{Exit, Failure};
 use super::session::Session;
+
+pub(crate) use scan_keys::fingerprints;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ContextCommand {
@@ -48,17 +45,17 @@ pub(crate) enum ContextCommand {
     ScanKeys(scan_keys::ScanKeys),
     /// Declare a machine's addresses, domain, certificates and ports
     SetInfra(Box<set_infra::SetInfra>),
-    /// Show what is declared of the machines
+    /// Show what is declared for the machines
     ShowInfra(show_infra::ShowInfra),
     /// Write the files that a push would write, without a machine
     RenderInfra(render_infra::RenderInfra),
-    /// Bring what is declared to a machine
+    /// Push what is declared to a machine
     PushInfra(push_infra::PushInfra),
-    /// Say how machines are doing: what runs, listens, is routed, and expires
+    /// Show the status of machines: what runs, listens, is routed, and expires
     StatusInfra(status_infra::StatusInfra),
-    /// Go back to a former generation of a machine
+    /// Return a machine to an earlier generation
     RollbackInfra(rollback_infra::RollbackInfra),
-    /// Take away what pushes put on a machine
+    /// Remove what pushes installed on a machine
     RemoveInfra(remove_infra::RemoveInfra),
 }
 

@@ -12,14 +12,14 @@ mod tell;
 
 use std::time::Duration;
 
-use super::fleet::{self, Fleet, Stopped};
-use super::programs::TraefikOptions;
-use super::progress::{Display, Progress};
-use super::remote_failure::Work;
 use crate::bundle::Report;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::prompt;
 use crate::cli::session::Session;
+use crate::cli::work::fleet::{self, Fleet, Stopped};
+use crate::cli::work::programs::TraefikOptions;
+use crate::cli::work::progress::{Display, Progress};
+use crate::cli::work::remote_failure::{After, Work};
 use crate::context::Context;
 use crate::push::{Delivery, Options, PushError};
 use crate::remote::Remote;
@@ -41,7 +41,7 @@ pub(crate) struct PushInfra {
     /// Ask nothing, and overwrite files that were edited on the machine
     #[arg(long, short)]
     yes: bool,
-    /// Wait so long for somebody else's push, as 60s or 5m
+    /// How long to wait for another push to end, such as 60s or 5m
     #[arg(
         long,
         value_name = "DURATION",
@@ -57,7 +57,7 @@ pub(crate) struct PushInfra {
 impl PushInfra {
     pub(crate) fn run(self, session: &Session) -> Result<Exit, Failure> {
         let context = session.load()?;
-        let works = self.fleet.works(session, &context, "push-infra")?;
+        let works = self.fleet.works(session, &context, After::Push)?;
         let pushes = self.pushes(session, &context, &works)?;
         let run = Run {
             options: &self,

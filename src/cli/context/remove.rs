@@ -9,7 +9,7 @@ use crate::context::value::ContextName;
 #[derive(clap::Args, Debug)]
 pub(crate) struct Remove {
     /// The context
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "CONTEXT")]
     name: ContextName,
     /// Do not ask
     #[arg(long, short)]

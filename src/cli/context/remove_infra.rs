@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::call::Caller;
 use crate::bundle::Report;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::prompt;
 use crate::cli::session::Session;
+use crate::cli::work::call::Caller;
+use crate::cli::work::remote_failure::After;
 use crate::context::value::MachineName;
 use crate::push::{Called, lock_wait_words};
 
@@ -17,7 +18,7 @@ pub(crate) struct RemoveInfra {
     /// The machine
     #[arg(value_name = "MACHINE")]
     machine: MachineName,
-    /// Take away the certificates and your own files on the machine too
+    /// Also remove the certificates and your own files on the machine
     #[arg(long)]
     purge: bool,
     /// Print what would be done, and change nothing
@@ -26,7 +27,7 @@ pub(crate) struct RemoveInfra {
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
-    /// Wait so long for somebody else's push, as in `60s`
+    /// How long to wait for another push to end, such as 60s
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     lock_wait: Option<Duration>,
 }
@@ -34,7 +35,7 @@ pub(crate) struct RemoveInfra {
 impl RemoveInfra {
     pub(crate) fn run(self, session: &Session) -> Result<Exit, Failure> {
         let context = session.load()?;
-        let caller = Caller::new(session, &context, "remove-infra", &self.machine)?;
+        let caller = Caller::new(session, &context, After::Push, &self.machine)?;
         if !self.yes && !self.dry_run {
             if prompt::can_ask(session) {
                 let plan = self.call(&caller, true)?;
@@ -72,7 +73,9 @@ impl RemoveInfra {
         match caller.call_or_lend("remove", options)? {
             Called::Done(report) => Ok(*report),
             Called::Nothing => Ok(Report::default()),
-            called @ (Called::Status(_) | Called::NoRenet(_)) => Err(caller.unanswered(&called)),
+            called @ (Called::Status(_) | Called::Repository(_) | Called::NoRenet(_)) => {
+                Err(caller.unanswered(&called))
+            }
         }
     }
 

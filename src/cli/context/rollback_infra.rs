@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
-use super::call::Caller;
 use super::plan_view;
 use crate::bundle::{Report, Step};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::prompt;
 use crate::cli::session::Session;
+use crate::cli::work::call::Caller;
+use crate::cli::work::remote_failure::After;
 use crate::context::value::MachineName;
 use crate::push::{Called, lock_wait_words};
 
@@ -26,7 +27,7 @@ pub(crate) struct RollbackInfra {
     /// Do not ask before something restarts or a port closes
     #[arg(long, short)]
     yes: bool,
-    /// Wait so long for somebody else's push, as in `60s`
+    /// How long to wait for another push to end, such as 60s
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     lock_wait: Option<Duration>,
 }
@@ -34,7 +35,7 @@ pub(crate) struct RollbackInfra {
 impl RollbackInfra {
     pub(crate) fn run(self, session: &Session) -> Result<Exit, Failure> {
         let context = session.load()?;
-        let caller = Caller::new(session, &context, "rollback-infra", &self.machine)?;
+        let caller = Caller::new(session, &context, After::Push, &self.machine)?;
         let approved = if self.yes || self.dry_run || !prompt::can_ask(session) {
             None
         } else {
@@ -70,7 +71,9 @@ impl RollbackInfra {
                 format!("there is no generation to go back to on {}", self.machine),
             )
             .hint(format!("run `rdc context push-infra {}`", self.machine))),
-            called @ (Called::Status(_) | Called::NoRenet(_)) => Err(caller.unanswered(&called)),
+            called @ (Called::Status(_) | Called::Repository(_) | Called::NoRenet(_)) => {
+                Err(caller.unanswered(&called))
+            }
         }
     }
 

@@ -187,7 +187,7 @@ fn scan(
 }
 
 /// The fingerprints, one a line, as OpenSSH shows them.
-pub(super) fn fingerprints(keys: &[HostKey]) -> String {
+pub(crate) fn fingerprints(keys: &[HostKey]) -> String {
     let line = |key: &HostKey| format!("  {}", key.summary());
     keys.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -5,6 +5,7 @@
 //! a variable, a command) is resolved by `context::token`, never here.
 
 mod address;
+mod byte_size;
 mod domain;
 mod host_key;
 mod name;
@@ -16,6 +17,7 @@ mod token_text;
 mod traefik_version;
 
 pub use address::{Host, host_ipv4, host_ipv6};
+pub use byte_size::ByteSize;
 pub use domain::{AcmeCaServer, BaseDomain, CertEmail};
 pub use host_key::HostKey;
 pub use name::{ContextName, MachineName, SshAlias, UserName};

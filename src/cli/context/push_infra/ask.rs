@@ -5,11 +5,11 @@ use futures_util::future::join_all;
 
 use super::{Push, Pushed, Run};
 use crate::bundle::{Report, Step};
-use crate::cli::context::fleet::Stopped;
 use crate::cli::context::plan_view;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::Paint;
 use crate::cli::prompt;
+use crate::cli::work::fleet::Stopped;
 use crate::context::value::MachineName;
 use crate::push::Options;
 use crate::remote::Remote;

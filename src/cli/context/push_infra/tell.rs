@@ -4,11 +4,11 @@ use serde_json::json;
 
 use super::{PushInfra, Pushed};
 use crate::bundle::{Bind, Diff, GrantChange, Report, Step};
-use crate::cli::context::fleet::Told;
 use crate::cli::context::plan_view;
 use crate::cli::failure::Exit;
 use crate::cli::output::Paint;
 use crate::cli::session::Session;
+use crate::cli::work::fleet::Told;
 use crate::context::value::MachineName;
 
 /// How many opened or closed entry points are named.

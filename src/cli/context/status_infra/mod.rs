@@ -9,13 +9,13 @@ mod words;
 
 use serde_json::{Value, json};
 
-use super::call::Caller;
-use super::fleet::{self, Fleet, Stopped, Told};
-use super::progress::Display;
-use super::remote_failure::Work;
 use crate::bundle::Status;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
+use crate::cli::work::call::Caller;
+use crate::cli::work::fleet::{self, Fleet, Stopped, Told};
+use crate::cli::work::progress::Display;
+use crate::cli::work::remote_failure::{After, Work};
 use crate::context::Context;
 use crate::context::value::MachineName;
 use crate::push::Called;
@@ -31,7 +31,7 @@ pub(crate) struct StatusInfra {
 impl StatusInfra {
     pub(crate) fn run(self, session: &Session) -> Result<Exit, Failure> {
         let context = session.load()?;
-        let works = self.fleet.works(session, &context, "status-infra")?;
+        let works = self.fleet.works(session, &context, After::Status)?;
         let display = Display::new(&session.output);
         let look = async |work| look(session, &context, &display, work).await;
         let ended = fleet::block_on(self.fleet.on_all(works.clone(), look))?;
@@ -67,7 +67,7 @@ async fn look<'a>(
             (Some(status), problems)
         }
         Called::Nothing => (None, vec![nothing_pushed(name)]),
-        called @ (Called::NoRenet(_) | Called::Done(_)) => {
+        called @ (Called::NoRenet(_) | Called::Done(_) | Called::Repository(_)) => {
             return Err(caller.unanswered(&called).into());
         }
     };

@@ -33,7 +33,7 @@ fn traefik_version_help() -> String {
 
 impl TraefikOptions {
     /// The Traefik to bring, if one was named.
-    pub(super) fn program(&self) -> Result<Option<Program>, Failure> {
+    pub(crate) fn program(&self) -> Result<Option<Program>, Failure> {
         let read = |path: &PathBuf| {
             Program::read(layout::TRAEFIK, path).map_err(|error| {
                 Failure::caused(Exit::Invalid, &error).hint("give --traefik-binary a Traefik")
@@ -44,7 +44,7 @@ impl TraefikOptions {
 
     /// What the machine is asked for: the named program, else the version of the option, else the
     /// context's, else whatever it has or the default one.
-    pub(super) fn source(
+    pub(crate) fn source(
         &self,
         program: Option<&Program>,
         infra: &Infra,
@@ -76,7 +76,7 @@ impl TraefikOptions {
 
 /// The `renet`s at hand: the context's, else the one beside `rdc`; those for other machines beside
 /// either.
-pub(super) fn renets(context: &Context) -> Result<Renets, Failure> {
+pub(crate) fn renets(context: &Context) -> Result<Renets, Failure> {
     let own = std::env::current_exe().context("cannot tell where `rdc` is")?;
     let folder = own.parent().unwrap_or(Path::new("/"));
     let usual = match &context.renet_path {
@@ -87,7 +87,7 @@ pub(super) fn renets(context: &Context) -> Result<Renets, Failure> {
 }
 
 /// The `renet` to begin with.
-pub(super) fn renet(renets: &Renets) -> Result<Program, Failure> {
+pub(crate) fn renet(renets: &Renets) -> Result<Program, Failure> {
     renets.usual().map_err(|error: ProgramError| {
         Failure::caused(Exit::Failed, &error).hint(
             "`renet` belongs beside `rdc`; or name one with `rdc context create-local … \
@@ -97,13 +97,13 @@ pub(super) fn renet(renets: &Renets) -> Result<Program, Failure> {
 }
 
 /// Where releases of Traefik come from.
-pub(super) fn releases() -> Result<Arc<Releases>, Failure> {
+pub(crate) fn releases() -> Result<Arc<Releases>, Failure> {
     let releases = Releases::of_user().map_err(|error| no_release(&error))?;
     Ok(Arc::new(releases))
 }
 
 /// The failure of a push that did not get as far as the machine's own work.
-pub(super) fn failure(error: &PushError) -> Failure {
+pub(crate) fn failure(error: &PushError) -> Failure {
     let refused = || Failure::caused(Exit::Refused, error);
     match error {
         PushError::NoRenet(NoRenet {
@@ -136,7 +136,7 @@ pub(super) fn failure(error: &PushError) -> Failure {
 }
 
 /// How a program comes to run that lies on a file system without them.
-pub(super) fn mount_exec(path: &str) -> String {
+pub(crate) fn mount_exec(path: &str) -> String {
     format!(
         "`findmnt --target {path}` on the machine shows where it lies: where that is `noexec`, \
          `mount -o remount,exec` with its TARGET changes it"

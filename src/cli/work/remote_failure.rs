@@ -4,29 +4,30 @@
 use std::path::Path;
 
 use super::programs;
-use super::scan_keys::fingerprints;
 use crate::bundle::{FailureKind, PROTOCOL};
+use crate::cli::context::fingerprints;
 use crate::cli::failure::{Exit, Failure, on_the_way};
 use crate::cli::output::Output;
 use crate::context::value::MachineName;
 use crate::context::{Machine, Reach};
 use crate::push::{NoRootCause, PushError};
 use crate::remote::{ConnectCause, KeyProblem, LoginProblem, RemoteError, login_user};
+use crate::repository::RepositoryName;
 
 /// Work of a command on one machine.
-#[derive(Clone, Copy)]
-pub(super) struct Work<'a> {
-    /// The command's verb, as in `rdc context VERB MACHINE`.
-    pub(super) verb: &'static str,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Work<'a> {
+    /// What there is to do if its end is not seen.
+    pub(crate) after: After<'a>,
     /// The machine's name.
-    pub(super) name: &'a MachineName,
+    pub(crate) name: &'a MachineName,
     /// What is declared of it.
-    pub(super) machine: &'a Machine,
+    pub(crate) machine: &'a Machine,
 }
 
 impl Work<'_> {
     /// Refuses a machine whose host keys nobody has seen yet.
-    pub(super) fn refuse_unknown_keys(&self) -> Result<(), Failure> {
+    pub(crate) fn refuse_unknown_keys(&self) -> Result<(), Failure> {
         let Self { name, machine, .. } = self;
         if machine.host_keys.is_empty() && machine.reach != Reach::Local {
             return Err(Failure::new(
@@ -39,12 +40,12 @@ impl Work<'_> {
     }
 
     /// That the operator broke it off.
-    pub(super) fn interrupted(&self) -> Failure {
+    pub(crate) fn interrupted(&self) -> Failure {
         Failure::new(Exit::Interrupted, "interrupted").hint(self.goes_on())
     }
 
     /// Why it did not get through. What the machine's journal says is told at once.
-    pub(super) fn failed(&self, output: &Output, error: PushError) -> Failure {
+    pub(crate) fn failed(&self, output: &Output, error: PushError) -> Failure {
         match error {
             PushError::Machine(failure) => {
                 for line in &failure.journal {
@@ -56,10 +57,12 @@ impl Work<'_> {
                     FailureKind::Refused => Exit::Refused,
                     FailureKind::RolledBack => Exit::RolledBack,
                 };
+                // A machine does not know what the context calls it.
+                let named = |hint: String| hint.replace("MACHINE", self.name.as_str());
                 Failure {
                     exit,
                     message: failure.message,
-                    hint: failure.hint,
+                    hint: failure.hint.map(named),
                 }
             }
             PushError::Remote(error) => self.unreached(error),
@@ -177,19 +180,44 @@ impl Work<'_> {
     }
 
     fn goes_on(&self) -> String {
-        goes_on(self.verb, &[self.name.as_str()])
+        self.after.hint(&[self.name.as_str()])
     }
 }
 
-/// What there is to do after a command that did not see its end on these machines. It is not the
-/// command again: as long as a machine works on what it had begun, it is locked.
-pub(super) fn goes_on(verb: &str, names: &[&str]) -> String {
-    const STATUS: &str = "status-infra";
-    let names = names.join(" ");
-    if verb == STATUS {
-        return format!("run `rdc context {STATUS} {names}` again");
+/// What becomes of work whose end is not seen, as that of a lost connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum After<'a> {
+    /// The machine brings to an end what it had begun, and is locked meanwhile.
+    Push,
+    /// It was `rdc context status-infra`, which changes nothing.
+    Status,
+    /// It can be done again.
+    Again,
+    /// The run of a repository continues.
+    Run {
+        /// The repository.
+        repository: &'a RepositoryName,
+        /// The verb of `rdc repo` that began it, and joins it.
+        verb: &'static str,
+    },
+}
+
+impl After<'_> {
+    /// What there is to do, on these machines.
+    pub(crate) fn hint(self, names: &[&str]) -> String {
+        let machines = names.join(" ");
+        match self {
+            Self::Push => format!(
+                "the machine completes what it began: `rdc context status-infra {machines}` shows it"
+            ),
+            Self::Status => format!("run `rdc context status-infra {machines}` again"),
+            Self::Again => "run it again".to_owned(),
+            Self::Run { repository, verb } => format!(
+                "the run continues on the machine: `rdc repo status {repository} -m {machines}` shows \
+                 it, and `rdc repo {verb} {repository} -m {machines}` joins it"
+            ),
+        }
     }
-    format!("what a machine had begun it brings to an end: `rdc context {STATUS} {names}` shows it")
 }
 
 fn key_failure(failure: Failure, path: &Path, problem: KeyProblem) -> Failure {

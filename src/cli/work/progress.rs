@@ -14,13 +14,13 @@ use crate::push::Observer;
 use crate::release;
 
 /// The display of a command that works on machines, on standard error: a line each.
-pub(super) struct Display<'a> {
+pub(crate) struct Display<'a> {
     output: &'a Output,
     board: Board,
 }
 
 impl<'a> Display<'a> {
-    pub(super) fn new(output: &'a Output) -> Self {
+    pub(crate) fn new(output: &'a Output) -> Self {
         Self {
             output,
             board: Board::new(output),
@@ -28,7 +28,7 @@ impl<'a> Display<'a> {
     }
 
     /// A line more, for a machine whose work begins.
-    pub(super) fn line<'b>(&'b self, machine: &MachineName) -> Progress<'b> {
+    pub(crate) fn line<'b>(&'b self, machine: &MachineName) -> Progress<'b> {
         Progress {
             output: self.output,
             machine: machine.to_string(),
@@ -38,13 +38,13 @@ impl<'a> Display<'a> {
     }
 
     /// Takes all lines off the terminal.
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.board.clear();
     }
 }
 
 /// The line of one machine.
-pub(super) struct Progress<'a> {
+pub(crate) struct Progress<'a> {
     output: &'a Output,
     machine: String,
     board: &'a Board,
@@ -52,12 +52,22 @@ pub(super) struct Progress<'a> {
 }
 
 impl Progress<'_> {
-    pub(super) fn connecting(&self) {
+    pub(crate) fn connecting(&self) {
         self.change(|line| line.set_doing("connect"));
     }
 
+    /// Prints something above the lines.
+    pub(crate) fn print(&self, print: impl FnOnce()) {
+        self.board.print(print);
+    }
+
+    /// Says what is being done.
+    pub(crate) fn doing(&self, what: &str) {
+        self.change(|line| line.set_doing(what));
+    }
+
     /// Says how it ended for as long as other machines are worked on.
-    pub(super) fn end(&self, how: &str) {
+    pub(crate) fn end(&self, how: &str) {
         self.change(|line| line.end(how));
     }
 

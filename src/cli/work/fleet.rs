@@ -13,7 +13,7 @@ use clap::builder::RangedU64ValueParser;
 use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
-use super::remote_failure::{Work, goes_on};
+use super::remote_failure::{After, Work};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::interrupt::{LAST_WORDS, interrupted, runtime, settled};
 use crate::cli::output::Output;
@@ -24,15 +24,18 @@ use crate::push::PushError;
 use crate::remote::RemoteError;
 
 /// How the exit code of several machines comes about, for the help of a command.
-pub(super) const EXIT_CODES: &str = "\
+pub(crate) const EXIT_CODES: &str = "\
 With several machines, every failure is reported at the end, and the worst exit code counts: \
 130 (interrupted), 7 (rolled back), 1 (failed), 2 (invalid), 6 (refused), 4 (unreachable), \
 5 (locked), 3 (pending), 0.";
 
+/// How many machines are worked on at a time, unless somebody says so.
+const JOBS: usize = 8;
+
 /// The machines that a command works on.
 #[derive(clap::Args, Debug)]
 #[command(group(ArgGroup::new("which").args(["machines", "all"]).required(true)))]
-pub(super) struct Fleet {
+pub(crate) struct Fleet {
     /// The machines
     #[arg(value_name = "MACHINE")]
     machines: Vec<MachineName>,
@@ -40,21 +43,30 @@ pub(super) struct Fleet {
     #[arg(long)]
     all: bool,
     /// How many machines at a time
-    #[arg(long, value_name = "N", default_value_t = 8)]
+    #[arg(long, value_name = "N", default_value_t = JOBS)]
     #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     jobs: usize,
 }
 
 impl Fleet {
+    /// Some machines, or all of them where none is named.
+    pub(crate) fn of(machines: Vec<MachineName>) -> Self {
+        Self {
+            all: machines.is_empty(),
+            machines,
+            jobs: JOBS,
+        }
+    }
+
     /// The machines, each once. A wrong name is found before the first one is touched.
-    pub(super) fn works<'a>(
+    pub(crate) fn works<'a>(
         &self,
         session: &Session,
         context: &'a Context,
-        verb: &'static str,
+        after: After<'a>,
     ) -> Result<Vec<Work<'a>>, Failure> {
         let work = |(name, machine)| Work {
-            verb,
+            after,
             name,
             machine,
         };
@@ -91,13 +103,13 @@ impl Fleet {
     }
 
     /// Whether one machine was named, whose result then stands for itself.
-    pub(super) fn is_one(&self) -> bool {
+    pub(crate) fn is_one(&self) -> bool {
         !self.all && self.machines.iter().collect::<BTreeSet<_>>().len() == 1
     }
 
     /// Does the same for all items, so many at a time, and answers in their order. Ctrl-C ends the
     /// whole: what was not through by then is `Stopped::Interrupted`.
-    pub(super) async fn on_all<I, T>(
+    pub(crate) async fn on_all<I, T>(
         &self,
         items: Vec<I>,
         work: impl AsyncFn(I) -> Result<T, Stopped>,
@@ -123,7 +135,7 @@ impl Fleet {
 
     /// Tells how it ended: of one named machine its result or failure, of several all results,
     /// every failure by its machine, and the worst exit code.
-    pub(super) fn report(
+    pub(crate) fn report(
         &self,
         session: &Session,
         ended: Vec<(&Work<'_>, Result<Told, Stopped>)>,
@@ -154,7 +166,7 @@ impl Fleet {
         if !output.is_json() {
             output.result(&(), || joined(&texts));
         }
-        let (mut interrupted, mut verb) = (Vec::new(), "");
+        let (mut interrupted, mut after) = (Vec::new(), After::Again);
         let mut hint = None;
         for (at, work, stopped) in failed {
             let is_interrupted = matches!(stopped, Stopped::Interrupted);
@@ -163,7 +175,7 @@ impl Fleet {
             answers[at] = json!({ "machine": work.name });
             answers[at]["error"] = failure.to_json()["error"].take();
             if is_interrupted {
-                verb = work.verb;
+                after = work.after;
                 interrupted.push(work.name.as_str());
             } else if !output.is_json() {
                 output.failure(&unless_told(failure.of(work.name), &mut hint));
@@ -177,7 +189,7 @@ impl Fleet {
             } else {
                 interrupted.as_slice()
             };
-            output.failure(&failure.hint(goes_on(verb, names)));
+            output.failure(&failure.hint(after.hint(names)));
         }
         if output.is_json() {
             output.result(&json!({ "machines": answers }), String::new);
@@ -204,7 +216,7 @@ fn joined(texts: &[String]) -> String {
 }
 
 /// Waits for work on machines.
-pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     let runtime = runtime()?;
     let done = runtime.block_on(work);
     // A question that was broken off still waits for a key.
@@ -214,18 +226,18 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
 
 /// What the work on one machine came to, as it is told.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(crate) struct Told {
     /// For scripts; it names the machine.
-    pub(super) json: Value,
+    pub(crate) json: Value,
     /// For people.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// How `rdc` ends if this is all.
-    pub(super) exit: Exit,
+    pub(crate) exit: Exit,
 }
 
 /// Why the work on a machine is not through.
 #[derive(Debug)]
-pub(super) enum Stopped {
+pub(crate) enum Stopped {
     /// It did not begin.
     Refused(Failure),
     /// It failed on the way to the machine, or there.
@@ -237,7 +249,7 @@ pub(super) enum Stopped {
 impl Stopped {
     /// The same as a failure of the command. What the machine's journal says is told at once, so
     /// it is asked for when the display is gone.
-    pub(super) fn failure(self, output: &Output, work: &Work<'_>) -> Failure {
+    pub(crate) fn failure(self, output: &Output, work: &Work<'_>) -> Failure {
         match self {
             Self::Refused(failure) => failure,
             Self::Failed(error) => work.failed(output, error),
