@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
-# The main job for real, on this computer and without touching it: boots a Debian machine in a
-# network namespace, brings it Traefik and the route server with two commands of rdc, starts a
-# container, and asks for it over HTTPS. `--keep` leaves the machine up to look around.
+# The README's example for real, on this computer and without touching it: boots a Debian machine in a
+# network namespace, brings it Traefik and the route server, and then a compose file with a web
+# application and PostgreSQL, which answers over HTTPS. `--keep` leaves the machine up to look around.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 readonly machine=demo
-readonly url=https://hello-2816.example.test/
+readonly example=tests/example/my-app
+readonly url=https://app.example.test/
 
 keep=no
+starting=
 
 main() {
   case "${1:-}" in
@@ -19,17 +21,21 @@ main() {
   ((EUID == 0)) || { echo "error: the test machine needs root" >&2 && echo "hint: run \`sudo tests/demo.sh\`" >&2 && exit 1; }
 
   tests/setup
-  cargo build --release --locked
   home="$(mktemp -d)"
   trap clean_up EXIT
-  export XDG_CONFIG_HOME="$home"
-  PATH="$(programs):$PATH"
+  export XDG_CONFIG_HOME="$home" XDG_CACHE_HOME="$home/cache"
 
-  say 'A machine: a fresh Debian with sshd, a Docker daemon, and an ACME server for certificates.'
-  show tests/machine up "$machine" --daemons 2816 --acme
+  say 'The programs, and a machine: a fresh Debian with sshd, Docker, and an ACME server for certificates.'
+  # The machine boots, and its images are made, while the programs are built.
+  start_machine >"$home/machine.log" 2>&1 &
+  starting=$!
+  show cargo build --locked --profile quick
+  PATH="$(programs):$PATH"
+  wait "$starting" || { cat "$home/machine.log" >&2 && exit 1; }
+  starting=
   read_machine
 
-  say 'The workstation: where the machine is, and what it shall serve.'
+  say 'The workstation: where the machine is, and what it serves.'
   show rdc context create-local default --ssh-key "$SSH_KEY"
   show rdc context add-machine server-1 --ip "$ADDR" --user "$SSH_USER"
   show rdc context set-infra server-1 --public-ipv4 "$ADDR" --base-domain example.test \
@@ -39,20 +45,23 @@ main() {
   show rdc --verbose context push-infra server-1 --traefik-binary "$TRAEFIK"
   show rdc context push-infra server-1
 
-  say 'A container of the repository 2816. (`renet compose` would set the labels.)'
-  show tests/machine docker "$machine" 2816 run --detach --name hello --network host \
-    --label rediacc.service_name=hello --label rediacc.service_ip=127.0.11.2 \
-    --label rediacc.network_id=2816 --label rediacc.service_port=8080 \
-    busybox httpd -f -p 127.0.11.2:8080 -h /www
+  say "A repository with the compose file and the Rediaccfile of $example."
+  show cat "$example/docker-compose.yml" "$example/Rediaccfile"
+  show rdc repo create my-app -m server-1
+  show rdc repo up my-app -m server-1 --mount --source "$example"
 
-  say "Its address is $url, and there is a certificate for it in some seconds:"
-  await_answer
+  say "It is live at $url; each visit is counted in the database."
   show curl --silent --show-error --include --cacert "$CA_CERT" --resolve "*:443:$ADDR" "$url"
   printf '\n'
   if [[ $keep == yes ]]; then
     say "The machine stays up. On this side: export XDG_CONFIG_HOME=$home; on its: tests/machine ssh $machine
 To end it: tests/machine down $machine"
   fi
+}
+
+start_machine() {
+  tests/machine up "$machine" --acme
+  tests/machine images "$machine"
 }
 
 say() {
@@ -69,7 +78,7 @@ show() {
 programs() {
   local host
   host="$(rustc -vV | sed -n 's/^host: //p')"
-  echo "${CARGO_TARGET_DIR:-$PWD/target}/$host/release"
+  echo "${CARGO_TARGET_DIR:-$PWD/target}/$host/quick"
 }
 
 # Reads the machine's addresses and keys into variables of their own.
@@ -80,16 +89,9 @@ read_machine() {
   done < <(tests/machine env "$machine")
 }
 
-# The certificate's validation takes some seconds, and has no event that could be awaited from here.
-await_answer() {
-  local deadline=$((SECONDS + 60))
-  until curl --silent --fail --output /dev/null --max-time 5 --cacert "$CA_CERT" --resolve "*:443:$ADDR" "$url"; do
-    ((SECONDS < deadline)) || { echo "error: no answer within a minute; tests/machine ssh $machine journalctl -u rediacc-proxy" >&2 && exit 1; }
-    sleep 0.1
-  done
-}
-
 clean_up() {
+  # A machine that is still booting takes itself down.
+  if [[ -n $starting ]]; then kill "$starting" 2>/dev/null && wait "$starting" || true; fi
   if [[ $keep == yes ]]; then return; fi
   rm -rf "$home"
   tests/machine down "$machine"

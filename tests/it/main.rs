@@ -4,6 +4,7 @@
 mod architecture;
 mod certificates;
 mod cli;
+mod complete_example;
 mod compose;
 mod compose_machine;
 mod context;
@@ -26,6 +27,7 @@ mod progress;
 mod properties;
 mod push;
 mod rdc;
+mod readme;
 mod real_traefik;
 mod release;
 mod release_site;
