@@ -15,7 +15,7 @@ use super::flows::{self, Flows, Tally};
 use super::site::{
     ATTACKER, Entrypoints, Pages, SECRET, Servers, VICTIM, host_of, victims_containers,
 };
-use super::{DOCUMENT_REJECTED, PHASE, length};
+use super::{BETWEEN_CHANGES, DOCUMENT_REJECTED, PHASE, length};
 use crate::rdc::Rdc;
 use crate::simulated_daemon::SimulatedContainer;
 use crate::test_machine::TestMachine;
@@ -168,6 +168,9 @@ impl Site {
         let mut changes = Vec::new();
         while begun.elapsed() < 2 * PHASE {
             changes.push(self.redeploy());
+            // The start and the removal are two changes. A fast machine without a rest would use up
+            // what a repository may publish at once, and then wait for its own budget.
+            sleep(2 * BETWEEN_CHANGES);
         }
         flows.end(changes)
     }
