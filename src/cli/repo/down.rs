@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::exchange::Exchange;
 use super::place::Place;
-use super::running::{self, Followed};
+use super::running;
 use crate::bundle::{DownReport, RepositoryAnswer};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::session::Session;
@@ -24,33 +24,12 @@ impl Down {
         let context = session.load()?;
         let machine = self.place.machine(&context)?;
         let name = &self.place.name;
-        let exchange = Exchange::with(
-            session,
-            &context,
-            machine,
-            After::Run {
-                repository: name,
-                verb: "down",
-            },
-        )?;
+        let exchange = Exchange::with(session, &context, machine, After::Again)?;
         let mut options = vec![name.to_string()];
         if self.unmount {
             options.push("--unmount".to_owned());
         }
-        let answer = match running::run(
-            &exchange,
-            name,
-            "down",
-            options,
-            After::Run {
-                repository: name,
-                verb: "down",
-            },
-        )? {
-            Followed::Ended(answer) => answer,
-            Followed::Cancelled => return Err(running::cancelled(name, machine)),
-            Followed::Left => return Err(running::left(name, machine, "down")),
-        };
+        let ((), answer) = running::run(&exchange, name, "down", options, async |_| Ok(()))?;
         let RepositoryAnswer::Down(DownReport {
             failures,
             still_running,

@@ -7,12 +7,13 @@ use super::live::Live;
 use crate::bundle::RepositoryAnswer;
 use crate::cli::failure::Failure;
 use crate::cli::session::Session;
-use crate::cli::work::call::{Caller, Connection};
+use crate::cli::work::call::Caller;
 use crate::cli::work::fleet::Stopped;
 use crate::cli::work::remote_failure::{After, Work};
 use crate::context::Context;
 use crate::context::value::MachineName;
 use crate::push::{Called, Observer};
+use crate::remote::Remote;
 use crate::repository::RepositoryName;
 
 /// What a verb needs to ask a machine about its repositories.
@@ -30,12 +31,11 @@ impl<'a> Exchange<'a> {
         machine: &'a MachineName,
         after: After<'a>,
     ) -> Result<Self, Failure> {
-        let work = Work {
-            after,
-            name: machine,
-            machine: context.machine(machine)?,
-        };
-        Self::of(session, context, work)
+        Ok(Self {
+            session,
+            machine,
+            caller: Caller::new(session, context, after, machine)?,
+        })
     }
 
     /// For a machine whose work is set up already.
@@ -62,7 +62,8 @@ impl<'a> Exchange<'a> {
             let connection = self.caller.connect(display).await?;
             let mut live = Live::new(&self.session.output, &connection.progress, repository);
             let sent = tokio::io::empty();
-            let answer = self.tell(&connection, verb, options, sent, &mut live).await;
+            let remote = &connection.remote;
+            let answer = self.tell(remote, verb, options, sent, &mut live).await;
             connection.close(answer.is_ok()).await;
             answer
         })
@@ -71,14 +72,14 @@ impl<'a> Exchange<'a> {
     /// Runs `renet repo VERB` over an open connection, with `sent` as its input.
     pub(super) async fn tell(
         &self,
-        connection: &Connection<'_>,
+        remote: &Remote,
         verb: &str,
         options: Vec<String>,
         sent: impl AsyncRead + Unpin,
         observer: &mut dyn Observer,
     ) -> Result<RepositoryAnswer, Stopped> {
         let call = self.caller.question("repo", verb, options);
-        match call.run_with(sent, &connection.remote, observer).await? {
+        match call.run_with(sent, remote, observer).await? {
             Called::Repository(answer) => {
                 Known::of_user().learn(&self.session.context, self.machine, &answer);
                 Ok(*answer)

@@ -23,7 +23,7 @@ pub(crate) struct Known {
 type Repositories = BTreeMap<String, BTreeSet<String>>;
 
 /// The names by context and machine.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Names(BTreeMap<String, BTreeMap<String, Repositories>>);
 
 impl Known {
@@ -72,7 +72,26 @@ impl Known {
         machine: &MachineName,
         answer: &RepositoryAnswer,
     ) {
-        self.change(context, machine, |repositories| learn(repositories, answer));
+        let services = |status: &RepositoryStatus| {
+            let names = status.services.iter().map(|service| service.name.clone());
+            (status.name.to_string(), names.collect())
+        };
+        match answer {
+            RepositoryAnswer::List(all) => self.change(context, machine, |repositories| {
+                *repositories = all.iter().map(services).collect();
+            }),
+            RepositoryAnswer::Status(status) => self.change(context, machine, |repositories| {
+                repositories.extend([services(status)]);
+            }),
+            // These answers do not name their repository; the caller does.
+            RepositoryAnswer::Up(_)
+            | RepositoryAnswer::Down(_)
+            | RepositoryAnswer::Started(_)
+            | RepositoryAnswer::Ended(_)
+            | RepositoryAnswer::Deleted { .. }
+            | RepositoryAnswer::Wanted(_)
+            | RepositoryAnswer::Synced(_) => {}
+        }
     }
 
     /// Adds the services that came up.
@@ -109,7 +128,7 @@ impl Known {
         change: impl FnOnce(&mut Repositories),
     ) {
         let before = self.read();
-        let mut names = self.read();
+        let mut names = before.clone();
         let machines = names.0.entry(context.to_string()).or_default();
         change(machines.entry(machine.to_string()).or_default());
         if names != before {
@@ -133,25 +152,6 @@ impl Known {
 fn is_plain(name: &str) -> bool {
     name.chars()
         .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-}
-
-fn learn(repositories: &mut Repositories, answer: &RepositoryAnswer) {
-    let services = |status: &RepositoryStatus| {
-        let names = status.services.iter().map(|service| service.name.clone());
-        (status.name.to_string(), names.collect())
-    };
-    match answer {
-        RepositoryAnswer::List(all) => *repositories = all.iter().map(services).collect(),
-        RepositoryAnswer::Status(status) => repositories.extend([services(status)]),
-        // These answers do not name their repository; the caller does.
-        RepositoryAnswer::Up(_)
-        | RepositoryAnswer::Down(_)
-        | RepositoryAnswer::Started(_)
-        | RepositoryAnswer::Ended(_)
-        | RepositoryAnswer::Deleted { .. }
-        | RepositoryAnswer::Wanted(_)
-        | RepositoryAnswer::Synced(_) => {}
-    }
 }
 
 #[cfg(test)]

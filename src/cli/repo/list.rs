@@ -4,7 +4,6 @@
 use serde_json::json;
 
 use super::exchange::Exchange;
-use super::known::Known;
 use super::words;
 use crate::bundle::{RepositoryAnswer, RepositoryStatus};
 use crate::cli::failure::{Exit, Failure};
@@ -14,7 +13,6 @@ use crate::cli::work::progress::Display;
 use crate::cli::work::remote_failure::{After, Work};
 use crate::context::Context;
 use crate::context::value::MachineName;
-use crate::push::Called;
 
 #[derive(clap::Args, Debug)]
 #[command(after_help = fleet::EXIT_CODES)]
@@ -53,17 +51,19 @@ async fn look(
 ) -> Result<Vec<RepositoryStatus>, Stopped> {
     let exchange = Exchange::of(session, context, work)?;
     let mut connection = exchange.caller.connect(display).await?;
-    let call = exchange.caller.question("repo", "list", Vec::new());
-    let called = call.run(&connection.remote, &mut connection.progress).await;
-    connection.close(called.is_ok()).await;
-    match called? {
-        Called::Repository(answer) => {
-            Known::of_user().learn(&session.context, work.name, &answer);
-            match *answer {
-                RepositoryAnswer::List(repositories) => Ok(repositories),
-                answer => Err(exchange.strange(answer).into()),
-            }
-        }
-        called => Err(exchange.caller.unanswered(&called).into()),
+    let none = tokio::io::empty();
+    let answer = exchange
+        .tell(
+            &connection.remote,
+            "list",
+            Vec::new(),
+            none,
+            &mut connection.progress,
+        )
+        .await;
+    connection.close(answer.is_ok()).await;
+    match answer? {
+        RepositoryAnswer::List(repositories) => Ok(repositories),
+        answer => Err(exchange.strange(answer).into()),
     }
 }

@@ -8,7 +8,7 @@ use super::exchange::Exchange;
 use super::live::Live;
 use crate::bundle::RepositoryAnswer;
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::interrupt::{interrupted, unless_interrupted};
+use crate::cli::interrupt::{interrupted, settled, unless_interrupted};
 use crate::cli::work::call::Connection;
 use crate::cli::work::fleet::{self, Stopped};
 use crate::cli::work::progress::Display;
@@ -19,8 +19,51 @@ use crate::repository::RepositoryName;
 /// How long a run may take to end once it was cancelled.
 const CANCEL_PATIENCE: Duration = Duration::from_secs(20);
 
+/// Runs `renet repo VERB` over a connection of its own, after what `prepare` does over it, and follows it
+/// to its end. Answers with what was prepared, and what the run came to.
+pub(super) fn run<T>(
+    exchange: &Exchange<'_>,
+    name: &RepositoryName,
+    verb: &'static str,
+    options: Vec<String>,
+    prepare: impl AsyncFnOnce(&Connection<'_>) -> Result<T, Stopped>,
+) -> Result<(T, RepositoryAnswer), Failure> {
+    let machine = exchange.machine;
+    // Nothing runs yet.
+    let after = Cell::new(After::Again);
+    let display = Display::new(&exchange.session.output);
+    let ended = fleet::block_on(async {
+        let connected = unless_interrupted(exchange.caller.connect(&display)).await;
+        let connection = connected.unwrap_or(Err(Stopped::Interrupted))?;
+        let ended = async {
+            let prepared = async { settled(prepare(&connection).await).await };
+            let Some(prepared) = unless_interrupted(prepared).await else {
+                let failure = Failure::new(Exit::Interrupted, "interrupted: nothing was run");
+                return Err(failure.hint("run it again").into());
+            };
+            let prepared = prepared?;
+            // What begins now survives the connection.
+            after.set(After::Run {
+                repository: name,
+                verb,
+            });
+            let followed = follow(exchange, &connection, name, verb, options).await?;
+            Ok((prepared, followed))
+        };
+        let ended = ended.await;
+        connection.close(ended.is_ok()).await;
+        ended
+    })?;
+    display.clear();
+    match exchange.caller.end_of(after.get(), ended)? {
+        (prepared, Followed::Ended(answer)) => Ok((prepared, answer)),
+        (_, Followed::Cancelled) => Err(cancelled(name, machine)),
+        (_, Followed::Left) => Err(left(name, machine, verb)),
+    }
+}
+
 /// How following a run ended.
-pub(super) enum Followed {
+enum Followed {
     /// The run ended.
     Ended(RepositoryAnswer),
     /// The operator cancelled it.
@@ -29,32 +72,8 @@ pub(super) enum Followed {
     Left,
 }
 
-/// Runs `renet repo VERB` over a connection of its own. `after` is the hint for a connection that is
-/// lost meanwhile.
-pub(super) fn run(
-    exchange: &Exchange<'_>,
-    name: &RepositoryName,
-    verb: &str,
-    options: Vec<String>,
-    after: After<'_>,
-) -> Result<Followed, Failure> {
-    // Nothing runs before there is a connection.
-    let state = Cell::new(After::Again);
-    let display = Display::new(&exchange.session.output);
-    let ended = fleet::block_on(async {
-        let connected = unless_interrupted(exchange.caller.connect(&display)).await;
-        let connection = connected.unwrap_or(Err(Stopped::Interrupted))?;
-        state.set(after);
-        let ended = follow(exchange, &connection, name, verb, options).await;
-        connection.close(ended.is_ok()).await;
-        ended
-    })?;
-    display.clear();
-    exchange.caller.end_of(state.get(), ended)
-}
-
 /// Starts `renet repo VERB` over an open connection, and follows it.
-pub(super) async fn follow(
+async fn follow(
     exchange: &Exchange<'_>,
     connection: &Connection<'_>,
     name: &RepositoryName,
@@ -64,7 +83,7 @@ pub(super) async fn follow(
     let output = &exchange.session.output;
     let mut live = Live::new(output, &connection.progress, name);
     let none = tokio::io::empty();
-    let run = exchange.tell(connection, verb, options, none, &mut live);
+    let run = exchange.tell(&connection.remote, verb, options, none, &mut live);
     let mut run = pin!(run);
     tokio::select! {
         biased;
@@ -81,7 +100,7 @@ pub(super) async fn follow(
         let options = vec![name.to_string()];
         let none = tokio::io::empty();
         let cancelled = exchange
-            .tell(connection, "cancel", options, none, &mut live)
+            .tell(&connection.remote, "cancel", options, none, &mut live)
             .await;
         // The run sends its last message when it ends.
         cancelled.map(|_| ())
@@ -101,7 +120,7 @@ pub(super) async fn follow(
 }
 
 /// The failure of a command whose run the operator cancelled.
-pub(super) fn cancelled(name: &RepositoryName, machine: &MachineName) -> Failure {
+fn cancelled(name: &RepositoryName, machine: &MachineName) -> Failure {
     Failure::new(
         Exit::Interrupted,
         format!("interrupted: the run of {name} on {machine} was cancelled"),
@@ -112,7 +131,7 @@ pub(super) fn cancelled(name: &RepositoryName, machine: &MachineName) -> Failure
 }
 
 /// The failure of a command that the operator left while its run continues.
-pub(super) fn left(name: &RepositoryName, machine: &MachineName, verb: &'static str) -> Failure {
+fn left(name: &RepositoryName, machine: &MachineName, verb: &'static str) -> Failure {
     Failure::new(
         Exit::Interrupted,
         format!("interrupted: the run of {name} continues on {machine}"),

@@ -62,7 +62,7 @@ pub(super) async fn sync(
         let output = &exchange.session.output;
         let mut live = Live::new(output, &connection.progress, repository);
         let answer = exchange
-            .tell(connection, "sync", options, sent, &mut live)
+            .tell(&connection.remote, "sync", options, sent, &mut live)
             .await;
         // A file that could not be read here explains more than the machine, which only saw the stream end.
         end(sending).await?;

@@ -11,18 +11,15 @@ use crate::machine::{failed, refused};
 use crate::network::NetworkId;
 use crate::repository::{Entry, RepositoryName, Slots, SlotsError};
 
-/// The status of all services: those with a slot, in the order of slots, then containers without one.
+/// The status of all services of a daemon that runs: those with a slot, in the order of slots, then
+/// containers without one.
 pub(super) fn statuses(
     name: &RepositoryName,
     entry: &Entry,
 ) -> Result<Vec<ServiceStatus>, Failure> {
     let id = entry.network_id;
     let slots = Slots::read(&entry.path(name))?;
-    let containers = if engine::is_running(id)? {
-        docker::containers(id)?
-    } else {
-        Vec::new()
-    };
+    let containers = docker::containers(id)?;
     Ok(joined(id, &slots, &containers, &sockets::listening()?))
 }
 

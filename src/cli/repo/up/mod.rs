@@ -3,12 +3,11 @@
 //!
 //! ```text
 //! create --if-missing ─► sync ─► up ─► report
-//! Ctrl-C:  ends these at once   └► `renet repo cancel` beside it; a second one leaves the run alone
+//! Ctrl-C:  ends these at once   └► `running` cancels it; a second one leaves the run alone
 //! ```
 
 mod report;
 
-use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,15 +19,12 @@ use super::known::Known;
 use super::limits::Limits;
 use super::live::Live;
 use super::place::Place;
-use super::running::{self, Followed};
-use super::{sync, words};
+use super::{running, sync, words};
 use crate::bundle::{RepositoryAnswer, SyncReport, UpReport};
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::interrupt::{settled, unless_interrupted};
 use crate::cli::session::Session;
 use crate::cli::work::call::Connection;
-use crate::cli::work::fleet::{self, Stopped};
-use crate::cli::work::progress::Display;
+use crate::cli::work::fleet::Stopped;
 use crate::cli::work::remote_failure::After;
 use crate::context::Machine;
 use crate::sync::Folder;
@@ -64,44 +60,12 @@ pub(crate) struct Up {
     limits: Limits,
 }
 
-/// What `up` did on the machine.
-struct Done {
-    synced: Option<SyncReport>,
-    answer: RepositoryAnswer,
-}
-
-/// How it ended.
-enum End {
-    Done(Done),
-    /// The operator ended the run.
-    Cancelled,
-    /// The operator stopped watching, and the run continues.
-    Left,
-}
-
-/// An `up` in progress.
-struct Course<'a> {
-    options: &'a Up,
-    exchange: &'a Exchange<'a>,
-    machine: &'a Machine,
-    /// What to tell the operator if the connection is lost at this point.
-    after: Cell<After<'a>>,
-}
-
 impl Up {
     pub(crate) fn run(self, session: &Session) -> Result<Exit, Failure> {
         let context = session.load()?;
         let machine = self.place.machine(&context)?;
         let name = &self.place.name;
-        let exchange = Exchange::with(
-            session,
-            &context,
-            machine,
-            After::Run {
-                repository: name,
-                verb: "up",
-            },
-        )?;
+        let exchange = Exchange::with(session, &context, machine, After::Again)?;
         if !self.create && self.limits.is_some() {
             return Err(Failure::new(
                 Exit::Invalid,
@@ -113,20 +77,13 @@ impl Up {
         for warning in folder.iter().flat_map(|folder| folder.warnings()) {
             session.output.warn(warning);
         }
-        let display = Display::new(&session.output);
-        let course = Course {
-            options: &self,
-            exchange: &exchange,
-            machine: context.machine(machine)?,
-            after: Cell::new(After::Again),
+        let context_machine = context.machine(machine)?;
+        let prepare = async |connection: &Connection<'_>| {
+            self.prepare(&exchange, context_machine, connection, folder)
+                .await
         };
-        let end = fleet::block_on(course.carry_out(folder, &display))?;
-        display.clear();
-        match exchange.caller.end_of(course.after.get(), end)? {
-            End::Done(done) => self.tell(&exchange, &done),
-            End::Cancelled => Err(running::cancelled(name, machine)),
-            End::Left => Err(running::left(name, machine, "up")),
-        }
+        let (synced, answer) = running::run(&exchange, name, "up", self.words(), prepare)?;
+        self.tell(&exchange, synced.as_ref(), &answer)
     }
 
     /// The options of `renet repo up`.
@@ -149,14 +106,19 @@ impl Up {
         words
     }
 
-    fn tell(&self, exchange: &Exchange<'_>, done: &Done) -> Result<Exit, Failure> {
+    fn tell(
+        &self,
+        exchange: &Exchange<'_>,
+        synced: Option<&SyncReport>,
+        answer: &RepositoryAnswer,
+    ) -> Result<Exit, Failure> {
         let Exchange {
             session, machine, ..
         } = exchange;
         let name = &self.place.name;
         let output = &session.output;
-        let mut json = json!({ "machine": machine, "repository": name, "synced": done.synced });
-        match &done.answer {
+        let mut json = json!({ "machine": machine, "repository": name, "synced": synced });
+        match answer {
             RepositoryAnswer::Up(report) => {
                 let services = report.services.iter().map(|service| service.name.as_str());
                 let known = Known::of_user();
@@ -183,7 +145,7 @@ impl Up {
                 if !report.is_up() && !output.is_json() {
                     report::problems(output, report);
                 }
-                Ok(Exit::Program(done.answer.exit_code()))
+                Ok(Exit::Program(answer.exit_code()))
             }
             RepositoryAnswer::Started(run) => {
                 json["run"] = json!(run);
@@ -196,81 +158,32 @@ impl Up {
             answer => Err(exchange.strange(answer.clone())),
         }
     }
-}
-
-impl Course<'_> {
-    async fn carry_out(
-        &self,
-        folder: Option<Arc<Folder>>,
-        display: &Display<'_>,
-    ) -> Result<End, Stopped> {
-        let connected = unless_interrupted(self.exchange.caller.connect(display)).await;
-        let connection = connected.unwrap_or(Err(Stopped::Interrupted))?;
-        let ended = self.over(&connection, folder).await;
-        connection.close(ended.is_ok()).await;
-        ended
-    }
-
-    async fn over(
-        &self,
-        connection: &Connection<'_>,
-        folder: Option<Arc<Folder>>,
-    ) -> Result<End, Stopped> {
-        let Self {
-            options,
-            exchange,
-            after,
-            ..
-        } = self;
-        let name = &options.place.name;
-        let prepare = async { settled(self.prepare(connection, folder).await).await };
-        let Some(prepared) = unless_interrupted(prepare).await else {
-            let failure = Failure::new(Exit::Interrupted, "interrupted: nothing was run");
-            return Err(failure.hint("run it again").into());
-        };
-        let synced = prepared?;
-        // What begins now survives the connection.
-        after.set(After::Run {
-            repository: name,
-            verb: "up",
-        });
-        let followed = running::follow(exchange, connection, name, "up", options.words()).await?;
-        Ok(match followed {
-            Followed::Ended(answer) => End::Done(Done { synced, answer }),
-            Followed::Cancelled => End::Cancelled,
-            Followed::Left => End::Left,
-        })
-    }
 
     /// The steps before the run: creates the repository and copies its files.
     async fn prepare(
         &self,
+        exchange: &Exchange<'_>,
+        machine: &Machine,
         connection: &Connection<'_>,
         folder: Option<Arc<Folder>>,
     ) -> Result<Option<SyncReport>, Stopped> {
-        let Self {
-            options,
-            exchange,
-            machine,
-            ..
-        } = self;
-        let name = &options.place.name;
-        if options.create {
-            let mut words = options.limits.words(name, machine);
+        let name = &self.place.name;
+        if self.create {
+            let mut words = self.limits.words(name, machine);
             words.push("--if-missing".to_owned());
-            if options.allows_unsafe {
+            if self.allows_unsafe {
                 words.push("--unsafe".to_owned());
             }
             let mut live = Live::new(&exchange.session.output, &connection.progress, name);
             let none = tokio::io::empty();
             exchange
-                .tell(connection, "create", words, none, &mut live)
+                .tell(&connection.remote, "create", words, none, &mut live)
                 .await?;
         }
         let Some(folder) = folder else {
             return Ok(None);
         };
-        let synced = sync::sync(exchange, connection, name, &folder, options.mount).await?;
+        let synced = sync::sync(exchange, connection, name, &folder, self.mount).await?;
         let output = &exchange.session.output;
         connection.progress.print(|| {
             for warning in &synced.warnings {
