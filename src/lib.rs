@@ -7,7 +7,7 @@
 //!            ├───► remote
 //!            └───► release ─► context
 //!   cli ─► sync ◄─ machine                               (a folder's way to a repository)
-//!   route_server ─► traefik                              (renet, on the machine)
+//!   route_server ─► traefik, repository                  (renet, on the machine)
 //!   machine ─► render ─► context ─► traefik
 //!            └► compose ─► repository                    (renet repo, renet compose)
 //!   proxy ─► traefik

@@ -36,6 +36,17 @@ impl NetworkId {
         (slot < Self::SLOTS).then(|| Ipv4Addr::from(u32::from(self.base()) + offset))
     }
 
+    /// The name of the daemon's socket: `docker-<network id>.sock`.
+    pub fn socket_name(self) -> String {
+        format!("docker-{self}.sock")
+    }
+
+    /// The network in the name of a daemon's socket; none if it is another name.
+    pub fn of_socket_name(name: &str) -> Option<Self> {
+        let id = name.strip_prefix("docker-")?.strip_suffix(".sock")?;
+        id.parse().ok()
+    }
+
     /// Whether an address lies in the repository's /26.
     pub fn contains(self, address: Ipv4Addr) -> bool {
         u32::from(address) & !(Self::STEP - 1) == u32::from(self.base())
@@ -130,6 +141,21 @@ mod tests {
             let found = NetworkId::try_from(id).map(|id| id.address(slot));
             let found = found.expect("a network id").map(|it| it.to_string());
             assert_eq!(found.as_deref(), address, "{id} {slot}");
+        }
+    }
+
+    #[test]
+    fn a_socket_is_named_after_its_network() {
+        let id = NetworkId::try_from(2816).expect("a valid id");
+        assert_eq!(id.socket_name(), "docker-2816.sock");
+        for (name, expected) in [
+            ("docker-2816.sock", Some(id)),
+            ("docker-17.sock", None),
+            ("docker-02816.sock", None),
+            ("docker.sock", None),
+            ("engine-2816", None),
+        ] {
+            assert_eq!(NetworkId::of_socket_name(name), expected, "{name}");
         }
     }
 

@@ -11,7 +11,7 @@ use super::replicas::Replicas;
 use super::rules::Folder;
 use crate::layout;
 use crate::network::NetworkId;
-use crate::repository::{RepositoryName, Slots};
+use crate::repository::{RepositoryName, Slots, daemon};
 
 /// Host names that always mean the machine itself.
 const LOOPBACK_NAMES: [&str; 4] = [
@@ -84,11 +84,11 @@ impl Additions<'_> {
 
         let labels = mapping(service, "labels");
         let own = self.replicas.service_of(name);
-        labels.insert("rediacc.service_name".to_owned(), own.into());
-        labels.insert("rediacc.service_ip".to_owned(), address.to_string().into());
-        labels.insert("rediacc.network_id".to_owned(), self.id.to_string().into());
+        labels.insert(daemon::SERVICE_NAME.to_owned(), own.into());
+        labels.insert(daemon::SERVICE_IP.to_owned(), address.to_string().into());
+        labels.insert(daemon::NETWORK_ID.to_owned(), self.id.to_string().into());
         if let Some(name) = self.name {
-            labels.insert("rediacc.repo_name".to_owned(), name.as_str().into());
+            labels.insert(daemon::REPO_NAME.to_owned(), name.as_str().into());
         }
         let environment = mapping(service, "environment");
         environment.insert("SERVICE_IP".to_owned(), address.to_string().into());

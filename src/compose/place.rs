@@ -73,11 +73,6 @@ impl Place {
         })
     }
 
-    /// The socket of the repository's daemon.
-    pub(super) fn socket(&self) -> PathBuf {
-        Path::new(layout::SOCKET_DIR).join(format!("docker-{}.sock", self.id))
-    }
-
     /// Records whether the repository's services may reach the machine. Returns whether that changed.
     pub(super) fn allow_unsafe(&mut self, allows: bool) -> Result<bool, Refusal> {
         let was = std::mem::replace(&mut self.allows_unsafe, allows);

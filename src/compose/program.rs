@@ -19,6 +19,7 @@ use super::line::Line;
 use super::model::Model;
 use super::place::Place;
 use super::refusal::Refusal;
+use crate::repository::daemon::{docker_host, socket};
 
 /// Where Docker's client looks for plugins, beside the user's own folder.
 const PLUGIN_FOLDERS: [&str; 4] = [
@@ -107,9 +108,8 @@ impl Compose {
             for name in FOREIGN {
                 command.env_remove(name);
             }
-            let socket = place.socket();
             command
-                .env("DOCKER_HOST", format!("unix://{}", socket.display()))
+                .env("DOCKER_HOST", docker_host(&socket(place.id)))
                 .current_dir(&place.project_dir)
                 // Compose takes its folder from PWD before anything else.
                 .env("PWD", &place.project_dir);

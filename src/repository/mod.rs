@@ -3,6 +3,7 @@
 //! `registry`, `slots` and `slots_text` hold
 //! the formats and are pure; `record` and `slots_file` read and write the files under their locks.
 
+pub mod daemon;
 mod name;
 mod record;
 mod registry;

@@ -7,9 +7,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::network::NetworkId;
-
-/// The label with which `docker compose run` marks what it starts beside a service.
-pub const ONE_OFF: &str = "com.docker.compose.oneoff";
+use crate::repository::daemon::ONE_OFF;
 
 /// One container of one daemon, as its engine lists it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

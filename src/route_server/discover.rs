@@ -33,7 +33,7 @@ pub struct Socket {
 pub fn scan(folder: &Path, named: &[PathBuf]) -> BTreeMap<PathBuf, Socket> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let in_folder = entries.filter_map(|entry| {
-        let id = network_id(entry.file_name().to_str()?)?;
+        let id = NetworkId::of_socket_name(entry.file_name().to_str()?)?;
         Some((entry.path(), Some(id)))
     });
     let named = named.iter().map(|path| (path.clone(), None));
@@ -48,12 +48,6 @@ pub fn scan(folder: &Path, named: &[PathBuf]) -> BTreeMap<PathBuf, Socket> {
             metadata.file_type().is_socket().then_some((path, socket))
         })
         .collect()
-}
-
-/// The network id in a socket's name, `docker-<network id>.sock`.
-fn network_id(name: &str) -> Option<NetworkId> {
-    let id = name.strip_prefix("docker-")?.strip_suffix(".sock")?;
-    id.parse().ok()
 }
 
 /// Tells when a scan may find something else.
@@ -166,7 +160,7 @@ mod tests {
             ("docker.sock", None),
             ("docker-2816.sock.tmp", None),
         ] {
-            assert_eq!(network_id(name).map(u32::from), id, "{name}");
+            assert_eq!(NetworkId::of_socket_name(name).map(u32::from), id, "{name}");
         }
     }
 

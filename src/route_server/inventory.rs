@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::container::{Address, Condition, Container, DaemonContainers};
 use super::disclosure;
 use crate::network::NetworkId;
+use crate::repository::daemon::SERVICE_NAME;
 
 /// The whole answer.
 #[derive(Debug, Serialize)]
@@ -40,7 +41,7 @@ pub fn inventory<'c>(
     });
     let is_meant = |container: &Container| {
         name.is_none_or(|name| {
-            let service = container.labels.get("rediacc.service_name");
+            let service = container.labels.get(SERVICE_NAME);
             container.name == name || service.is_some_and(|service| service == name)
         })
     };

@@ -69,6 +69,7 @@ const MAY_NAME: [(&str, &[&str]); 22] = [
             "network",
             "ownership",
             "printable",
+            "repository",
             "stdout",
             "traefik",
         ],

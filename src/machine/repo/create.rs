@@ -170,14 +170,11 @@ fn ids_of_daemons() -> BTreeSet<NetworkId> {
 
 /// The id in the name of a socket or of a drop-in's folder.
 fn id_in(name: &str) -> Option<NetworkId> {
-    let socket = name
-        .strip_prefix("docker-")
-        .and_then(|rest| rest.strip_suffix(".sock"));
     let unit = || {
         let rest = name.strip_prefix("rediacc-docker@")?;
-        rest.strip_suffix(".service.d")
+        rest.strip_suffix(".service.d")?.parse().ok()
     };
-    socket.or_else(unit)?.parse().ok()
+    NetworkId::of_socket_name(name).or_else(unit)
 }
 
 #[cfg(test)]

@@ -8,18 +8,14 @@ use std::time::{Duration, SystemTime};
 
 use serde::Deserialize;
 
-use super::{children, engine};
+use super::children;
 use crate::bundle::Failure;
 use crate::machine::failed;
 use crate::network::NetworkId;
+use crate::repository::daemon::{ONE_OFF, SERVICE_IP, SERVICE_NAME, docker_host, socket};
 
 /// How long the daemon may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The labels that `renet compose` gives each container.
-const SERVICE_NAME: &str = "rediacc.service_name";
-const SERVICE_IP: &str = "rediacc.service_ip";
-/// The label by which Compose marks a container of `docker compose run`.
-const ONE_OFF: &str = "com.docker.compose.oneoff";
 
 /// The part of a container that matters here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,16 +85,19 @@ impl Container {
 /// A `docker` command for the daemon of a repository.
 pub(super) fn command(id: NetworkId) -> Command {
     let mut docker = Command::new("docker");
-    let mut host = std::ffi::OsString::from("unix://");
-    host.push(engine::socket(id));
-    docker.arg("--host").arg(host);
+    docker.arg("--host").arg(docker_host(&socket(id)));
     docker
 }
 
-/// All containers, in the order of their names.
-pub(super) fn containers(id: NetworkId) -> Result<Vec<Container>, Failure> {
-    let words = ["ps", "--all", "--quiet", "--no-trunc"];
-    let listed = children::output(command(id).args(words), PATIENCE)?;
+/// The ids of the running containers.
+pub(super) fn running(id: NetworkId) -> Result<Vec<String>, Failure> {
+    ids(id, &[])
+}
+
+/// The ids of containers: of those that run, unless options choose others.
+fn ids(id: NetworkId, options: &[&str]) -> Result<Vec<String>, Failure> {
+    let words = ["ps", "--quiet", "--no-trunc"];
+    let listed = children::output(command(id).args(words).args(options), PATIENCE)?;
     if !listed.is_success {
         return Err(failed(format!(
             "cannot list the containers of the daemon of network {id}: {}",
@@ -106,7 +105,12 @@ pub(super) fn containers(id: NetworkId) -> Result<Vec<Container>, Failure> {
         )));
     }
     let ids = String::from_utf8_lossy(&listed.stdout);
-    let ids: Vec<&str> = ids.split_whitespace().collect();
+    Ok(ids.split_whitespace().map(str::to_owned).collect())
+}
+
+/// All containers, in the order of their names.
+pub(super) fn containers(id: NetworkId) -> Result<Vec<Container>, Failure> {
+    let ids = ids(id, &["--all"])?;
     if ids.is_empty() {
         return Ok(Vec::new());
     }

@@ -14,26 +14,21 @@
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde::Deserialize;
 
-use super::{install, mounts, processes, storage, tool, units};
+use super::{children, docker, install, mounts, processes, storage, units};
 use crate::bundle::Failure;
 use crate::layout;
 use crate::machine::{failed, files, systemd};
 use crate::network::NetworkId;
+use crate::repository::daemon::socket;
 use crate::repository::{Entry, Record, RepositoryName};
 
-/// How long a daemon may take to answer, in seconds.
-const ANSWER_SECONDS: u32 = 10;
 /// How long containers may take to end when they are stopped, in seconds.
 const GRACE_SECONDS: u32 = 10;
-
-/// The daemon's socket.
-pub(super) fn socket(id: NetworkId) -> PathBuf {
-    Path::new(layout::SOCKET_DIR).join(format!("docker-{id}.sock"))
-}
 
 /// Writes the daemon's units, mounts the repository and starts the daemon; returns when it answers.
 /// From then on, the daemon starts at each boot.
@@ -66,16 +61,6 @@ pub(super) fn pause(name: &RepositoryName, entry: &Entry) -> Result<(), Failure>
 pub(super) fn is_running(id: NetworkId) -> Result<bool, Failure> {
     let [state] = systemd::states([&units::docker(id)])?;
     Ok(state.active)
-}
-
-/// The ids of the running containers.
-pub(super) fn containers(id: NetworkId) -> Result<Vec<String>, Failure> {
-    let ids = tool::docker(
-        &socket(id),
-        ANSWER_SECONDS,
-        &["ps", "--quiet", "--no-trunc"],
-    )?;
-    Ok(ids.lines().map(str::to_owned).collect())
 }
 
 /// Stops everything of a repository, and removes its daemon's units, sockets and mounts.
@@ -185,16 +170,16 @@ fn at_boot(unit: &str) -> PathBuf {
 /// Stops the containers by the engine, which knows how. One that hangs does not matter: `end` comes
 /// next.
 fn stop_containers(id: NetworkId) {
-    let Ok(containers) = containers(id) else {
+    let Ok(containers) = docker::running(id) else {
         return;
     };
     if containers.is_empty() {
         return;
     }
-    let grace = GRACE_SECONDS.to_string();
-    let mut words = vec!["stop", "-t", &grace];
-    words.extend(containers.iter().map(String::as_str));
-    let _ = tool::docker(&socket(id), 3 * GRACE_SECONDS, &words);
+    let mut stop = docker::command(id);
+    stop.args(["stop", "-t", &GRACE_SECONDS.to_string()])
+        .args(&containers);
+    let _ = children::output(&mut stop, Duration::from_secs(3 * u64::from(GRACE_SECONDS)));
 }
 
 /// How to end containers that the daemon has not stopped.

@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::image::{self, Size};
 use super::lock::RepositoryLock;
-use super::{delete, engine, status, storage};
+use super::{delete, docker, engine, status, storage};
 use crate::bundle::{Failure, RepositoryAnswer};
 use crate::machine::refused;
 use crate::machine::workstation::Workstation;
@@ -74,7 +74,7 @@ fn grow(name: &RepositoryName, entry: &Entry, bytes: u64) -> Result<(), Failure>
     // it can be unmounted for a moment.
     let id = entry.network_id;
     let is_running = engine::is_running(id)?;
-    if is_running && !engine::containers(id)?.is_empty() {
+    if is_running && !docker::running(id)?.is_empty() {
         return Err(Failure {
             message: format!(
                 "cannot grow the file system of `{name}` while it is used: {}",

@@ -19,6 +19,7 @@ use crate::bundle::{
 use crate::compose;
 use crate::machine::workstation::Workstation;
 use crate::machine::{failed, refused};
+use crate::repository::daemon;
 use crate::repository::{Entry, Record, RepositoryName, Slots, variables};
 
 /// How many log lines are shown of a service that is not up.
@@ -205,7 +206,7 @@ impl Repository {
             surroundings: Surroundings {
                 name: name.clone(),
                 network_id: entry.network_id,
-                socket: engine::socket(entry.network_id),
+                socket: daemon::socket(entry.network_id),
                 programs: renet.parent().map(PathBuf::from).unwrap_or_default(),
                 root,
                 addresses: Default::default(),

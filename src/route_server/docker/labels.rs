@@ -9,7 +9,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::printable::{LONGEST_SHOWN, shortened};
-use crate::route_server::container::{ONE_OFF, Oversized};
+use crate::repository::daemon::ONE_OFF;
+use crate::route_server::container::Oversized;
 
 /// Whose labels are kept.
 const ROOTS: [&str; 2] = ["traefik.", "rediacc."];

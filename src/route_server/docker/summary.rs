@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use super::labels::is_ours;
 use super::list::{Port, Summary};
 use crate::printable::{LONGEST_SHOWN, shortened};
+use crate::repository::daemon::SERVICE_PORT;
 use crate::route_server::container::{Address, Condition, Container};
 
 /// On the network of another container; behind it the other's name or id.
@@ -59,7 +60,7 @@ pub(super) fn container(summary: Summary) -> (Container, Option<String>) {
 /// Whether routes can be made of it once its port is known, and no label says the port.
 fn leaves_its_port_open(container: &Container) -> bool {
     let names_a_port = |label: &str| {
-        label == "rediacc.service_port"
+        label == SERVICE_PORT
             || ["loadbalancer.server.port", "loadbalancer.server.url"]
                 .iter()
                 .any(|end| label.to_ascii_lowercase().ends_with(end))

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::seen::{Container, Router};
+use crate::repository::daemon::{NETWORK_ID, SERVICE_IP, SERVICE_NAME, SERVICE_PORT};
 
 /// One part of a router, and what made it so.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -54,7 +55,7 @@ pub(super) fn labels_of(container: &Container, prefix: &str) -> Vec<String> {
 
 fn external_port_parts(container: &Container, protocol: &str, router: &Router) -> Vec<Part> {
     let asking = labels_of(container, &format!("rediacc.{protocol}_ports"));
-    let ip = labels_of(container, "rediacc.service_ip");
+    let ip = labels_of(container, SERVICE_IP);
     vec![
         Part::new("entry points", router.entry_points.join(", "))
             .labels(asking.clone())
@@ -77,13 +78,13 @@ fn auto_parts(container: &Container, router: &Router) -> Vec<Part> {
     };
     vec![
         Part::new("rule", router.rule.clone().unwrap_or_default())
-            .labels(present(&["rediacc.service_name", "rediacc.network_id"]))
+            .labels(present(&[SERVICE_NAME, NETWORK_ID]))
             .otherwise("with the machine's base domain"),
         Part::new("entry points", router.entry_points.join(", "))
             .otherwise("the machine's, for an auto route"),
         Part::new("servers", router.servers.join(", "))
-            .labels(present(&["rediacc.service_ip", "rediacc.service_port"]))
-            .or(port_from, container.label("rediacc.service_port").is_none()),
+            .labels(present(&[SERVICE_IP, SERVICE_PORT]))
+            .or(port_from, container.label(SERVICE_PORT).is_none()),
         Part::new("tls", tls.to_owned()).otherwise("as the machine's certificate resolver is set"),
     ]
 }
@@ -103,7 +104,7 @@ fn labelled_parts(container: &Container, protocol: &str, name: &str, router: &Ro
         container,
         &format!("traefik.{protocol}.services.{}.", own(service, router)),
     );
-    let mut of_address = labels_of(container, "rediacc.service_ip");
+    let mut of_address = labels_of(container, SERVICE_IP);
     if of_address.is_empty() {
         of_address = labels_of(container, "traefik.docker.network");
     }

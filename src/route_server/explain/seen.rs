@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::ask::Server;
 use super::host;
 use crate::network::NetworkId;
-use crate::route_server::container::{Condition, ONE_OFF};
+use crate::repository::daemon::{ONE_OFF, SERVICE_NAME};
+use crate::route_server::container::Condition;
 use crate::route_server::ownership::Owned;
 use crate::route_server::routes::Rejection;
 
@@ -112,7 +113,7 @@ impl Container {
     }
 
     pub(super) fn service(&self) -> Option<&str> {
-        self.label("rediacc.service_name")
+        self.label(SERVICE_NAME)
     }
 }
 

@@ -64,6 +64,7 @@ use super::quota::Quota;
 use crate::network::NetworkId;
 use crate::ownership::{Grants, Repository};
 use crate::printable::{LONGEST_SHOWN, shortened};
+use crate::repository::daemon::{NETWORK_ID, SERVICE_IP, SERVICE_NAME, SERVICE_PORT};
 use crate::traefik::dynamic::DynamicConfig;
 use crate::traefik::entrypoint::Entrypoint;
 use crate::traefik::labels::{self, Entry, LabelError};
@@ -76,15 +77,6 @@ pub use merge::merge;
 
 /// The longest hint: a list of keys is of no use without its end, and neither is a command.
 const LONGEST_HINT: usize = 500;
-
-/// The label with the name of a service, as `renet compose` sets it.
-const SERVICE_NAME: &str = "rediacc.service_name";
-/// The label with the address of a service.
-const SERVICE_IP: &str = "rediacc.service_ip";
-/// The label with the HTTP port of a service.
-const SERVICE_PORT: &str = "rediacc.service_port";
-/// The label with the network id of a repository.
-const NETWORK_ID: &str = "rediacc.network_id";
 
 /// What the operator declared, as far as routes depend on it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

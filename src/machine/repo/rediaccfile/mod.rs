@@ -33,6 +33,7 @@ use crate::machine::failed;
 use crate::network::NetworkId;
 use crate::printable::{LONGEST_SHOWN, shortened};
 use crate::repository::RepositoryName;
+use crate::repository::daemon::docker_host;
 
 /// What bash runs: it sources the file, and calls the function.
 const DRIVER: &str = include_str!("../../../../templates/rediaccfile.bash");
@@ -245,14 +246,12 @@ impl Surroundings {
         let mut path = self.programs.clone().into_os_string();
         path.push(":");
         path.push(PATH);
-        let mut docker_host = OsString::from("unix://");
-        docker_host.push(&self.socket);
         let own: [(&str, OsString); 8] = [
             ("PATH", path),
             ("HOME", "/root".into()),
             ("LANG", "C.UTF-8".into()),
             ("TERM", "dumb".into()),
-            ("DOCKER_HOST", docker_host),
+            ("DOCKER_HOST", docker_host(&self.socket).into()),
             ("REPOSITORY_PATH", self.root.clone().into()),
             ("REPOSITORY_NAME", self.name.as_str().into()),
             ("REPOSITORY_NETWORK_ID", self.network_id.to_string().into()),
