@@ -28,7 +28,7 @@ const FOUND: [&[&str]; 2] = [
 ];
 
 /// Whether a folder has a file that Compose finds by itself.
-pub(super) fn are_in(folder: &Path) -> bool {
+pub fn are_in(folder: &Path) -> bool {
     FOUND[0].iter().any(|name| folder.join(name).is_file())
 }
 

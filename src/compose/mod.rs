@@ -31,6 +31,7 @@ use clap::Args;
 
 use additions::Additions;
 use commands::{FILE, Need};
+pub use files::are_in as are_files_in;
 use line::{Line, Part};
 use place::Place;
 use program::{Compose, Variables};

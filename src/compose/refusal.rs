@@ -43,10 +43,9 @@ impl fmt::Display for Refusal {
 
 impl From<RecordError> for Refusal {
     fn from(error: RecordError) -> Self {
-        let refusal = Self::new(with_causes(&error));
-        match error {
-            RecordError::Broken { .. } => refusal.hint("correct the file; it was left as it is"),
-            RecordError::Io { .. } => refusal,
+        Self {
+            message: with_causes(&error),
+            hint: error.hint(),
         }
     }
 }

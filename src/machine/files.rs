@@ -78,9 +78,14 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
 
 /// Makes a folder with its parents, readable for all; one that is there stays as it is.
 pub(super) fn make_dir(path: &Path) -> Result<(), Failure> {
+    make_dir_with_mode(path, 0o755)
+}
+
+/// The same for those whom a mode names.
+pub(super) fn make_dir_with_mode(path: &Path, mode: u32) -> Result<(), Failure> {
     fs::DirBuilder::new()
         .recursive(true)
-        .mode(0o755)
+        .mode(mode)
         .create(path)
         .map_err(|error| {
             failed(format!(

@@ -19,6 +19,9 @@ const SETTLING: Duration = Duration::from_secs(90);
 /// How often a lock that is held is tried again. The kernel would wait, but not until a deadline.
 const INTERVAL: Duration = Duration::from_millis(50);
 
+/// What stands before the number of the process that holds the lock.
+const PROCESS: &str = ", process ";
+
 /// What the lock is taken for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -98,13 +101,7 @@ impl Lock {
         }
         // Nothing is begun for somebody who meanwhile broke it off.
         purpose.is_waited_for()?;
-        let write = |file: &mut File| {
-            file.set_len(0)?;
-            file.rewind()?;
-            writeln!(file, "{} by {}", purpose.word(), holder())
-        };
-        // Who holds it is a courtesy: on a full disk the lock stands without it.
-        let _ = write(&mut file);
+        sign(&mut file, purpose.word());
         Ok(Self { _file: file })
     }
 }
@@ -130,7 +127,8 @@ fn is_at(file: &File, path: &Path) -> bool {
     at.is_some() && at == file.metadata().map(number).ok()
 }
 
-fn read(file: &mut File) -> String {
+/// Who holds a lock, and what for, as `sign` wrote it.
+pub(super) fn read(file: &mut File) -> String {
     let mut holder = String::new();
     let _ = file
         .rewind()
@@ -151,9 +149,23 @@ fn held(holder: &str) -> Failure {
     .hint("try again when it is through, or wait for it with `--lock-wait 60s`")
 }
 
-fn holder() -> String {
+/// Writes into a lock what it is held for, and by whom. That is a courtesy: on a full disk the lock
+/// stands without it.
+pub(super) fn sign(file: &mut File, purpose: &str) {
     // `sudo` says whom it serves; without it the login was root's own.
     let user = std::env::var("SUDO_USER").unwrap_or_else(|_| "root".to_owned());
     let since = humantime::format_rfc3339_seconds(SystemTime::now());
-    format!("{user}, process {}, since {since}", std::process::id())
+    let process = std::process::id();
+    let mut write = || {
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{purpose} by {user}{PROCESS}{process}, since {since}")
+    };
+    let _ = write();
+}
+
+/// The number of the process that holds a lock, if it is named.
+pub(super) fn process(holder: &str) -> Option<u32> {
+    let (_, rest) = holder.split_once(PROCESS)?;
+    rest.split(',').next()?.parse().ok()
 }

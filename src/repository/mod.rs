@@ -4,6 +4,7 @@
 //! the formats and are pure; `record` and `slots_file` read and write the files under their locks.
 
 pub mod daemon;
+mod locked_file;
 mod name;
 mod record;
 mod registry;

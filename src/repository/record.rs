@@ -1,14 +1,13 @@
 //! The file in which a machine records its repositories. It is replaced under a lock by a rename, so that
 //! it is always complete, and changes do not collide.
 
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Registry;
+use super::{Registry, locked_file};
 use crate::layout;
 
 /// The version of the format.
@@ -78,24 +77,9 @@ impl Record {
         Ok(changed)
     }
 
-    /// Takes the lock, which is held until it is dropped or its holder dies.
     fn lock(&self) -> Result<File, RecordError> {
-        let folder = self.folder();
-        let lock = || -> io::Result<File> {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o755)
-                .create(folder)?;
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(0o600)
-                .open(self.path.with_extension("lock"))?;
-            file.lock()?;
-            Ok(file)
-        };
-        lock().map_err(|error| self.io("lock", error))
+        let path = self.path.with_extension("lock");
+        locked_file::lock(&path, 0o755).map_err(|error| self.io("lock", error))
     }
 
     fn write(&self, registry: Registry) -> Result<(), RecordError> {
@@ -104,21 +88,11 @@ impl Record {
             registry,
         };
         let write = || -> io::Result<()> {
-            let mut file = tempfile::Builder::new()
-                .prefix(".repositories-")
-                .permissions(Permissions::from_mode(0o644))
-                .tempfile_in(self.folder())?;
-            serde_json::to_writer_pretty(&mut file, &document)?;
-            file.write_all(b"\n")?;
-            file.as_file().sync_all()?;
-            file.persist(&self.path)?;
-            File::open(self.folder())?.sync_all()
+            let mut text = serde_json::to_vec_pretty(&document)?;
+            text.push(b'\n');
+            locked_file::replace(&self.path, &text, 0o644)
         };
         write().map_err(|error| self.io("write", error))
-    }
-
-    fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or(Path::new("/"))
     }
 
     fn io(&self, action: &'static str, error: io::Error) -> RecordError {
@@ -152,6 +126,16 @@ pub enum RecordError {
         #[source]
         error: io::Error,
     },
+}
+
+impl RecordError {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Broken { .. } => Some("correct the file; it was left as it is".to_owned()),
+            Self::Io { .. } => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! `.rediacc.json` on the disk. It is replaced under a lock by a rename, so that it is always complete, and
 //! concurrent runs never assign the same slot twice. A broken file is never overwritten.
 
-use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use super::locked_file;
 use super::slots::{AssignError, Slots};
 use crate::layout;
 
@@ -46,21 +47,12 @@ impl Slots {
 
     fn write(&self, root: &Path) -> Result<(), SlotsError> {
         let path = root.join(layout::SLOTS);
-        let write = || -> io::Result<()> {
-            let mode = match fs::metadata(&path) {
-                Ok(metadata) => metadata.permissions().mode() & 0o777,
-                Err(_) => 0o644,
-            };
-            let mut file = tempfile::Builder::new()
-                .prefix(".rediacc.json-")
-                .permissions(Permissions::from_mode(mode))
-                .tempfile_in(root)?;
-            file.write_all(self.to_string().as_bytes())?;
-            file.as_file().sync_all()?;
-            file.persist(&path)?;
-            File::open(root)?.sync_all()
+        let mode = match fs::metadata(&path) {
+            Ok(metadata) => metadata.permissions().mode() & 0o777,
+            Err(_) => 0o644,
         };
-        write().map_err(|error| SlotsError::io("write", &path, error))
+        locked_file::replace(&path, self.to_string().as_bytes(), mode)
+            .map_err(|error| SlotsError::io("write", &path, error))
     }
 }
 
@@ -88,25 +80,9 @@ fn read_plain(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Takes the lock, which is held until it is dropped or its holder dies.
 fn lock(root: &Path) -> Result<File, SlotsError> {
-    let folder = root.join(layout::REPOSITORY_PRIVATE);
-    let path = folder.join(LOCK);
-    let lock = || -> io::Result<File> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)?;
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)?;
-        file.lock()?;
-        Ok(file)
-    };
-    lock().map_err(|error| SlotsError::io("lock", &path, error))
+    let path = root.join(layout::REPOSITORY_PRIVATE).join(LOCK);
+    locked_file::lock(&path, 0o700).map_err(|error| SlotsError::io("lock", &path, error))
 }
 
 /// Why slots cannot be read or assigned.
@@ -159,6 +135,7 @@ impl SlotsError {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::fs::Permissions;
 
     use super::*;
 

@@ -3,7 +3,7 @@
 
 mod judge;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::thread;
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use self::judge::{Problem, Seen, Verdict, judge};
 use super::docker::{self, Container};
+use super::services::{name_of, slot_names};
 use crate::bundle::Failure;
 use crate::machine::sockets::{self, Listening};
 use crate::network::NetworkId;
@@ -42,10 +43,7 @@ pub(super) struct Answer {
 
 /// The services of a repository that have containers, in the order of their slots.
 pub(super) fn services(id: NetworkId, slots: &Slots) -> Result<Vec<Service>, Failure> {
-    let names: BTreeMap<Ipv4Addr, &str> = slots
-        .iter()
-        .filter_map(|(name, slot)| Some((id.address(slot)?, name)))
-        .collect();
+    let names = slot_names(id, slots);
     let mut services: Vec<Service> = docker::containers(id)?
         .into_iter()
         .filter(|container| !container.is_one_off())
@@ -53,10 +51,8 @@ pub(super) fn services(id: NetworkId, slots: &Slots) -> Result<Vec<Service>, Fai
             let address = container
                 .address()
                 .filter(|address| id.contains(*address))?;
-            // The label of a replica names its service; the slot at its address names the replica.
-            let name = names.get(&address).copied().or(container.service())?;
             Some(Service {
-                name: name.to_owned(),
+                name: name_of(&container, &names)?.to_owned(),
                 address,
                 container,
             })

@@ -3,10 +3,10 @@
 
 use clap::Args;
 
-use super::run::{self, Follower, Said, TaskName, Work};
+use super::run::{self, Follower, Said, Work};
 use super::up::{self, Repository};
 use super::{answers, engine, find, storage};
-use crate::bundle::{DownReport, Failure, RepositoryAnswer};
+use crate::bundle::{DownReport, Failure, RepositoryAnswer, Task};
 use crate::machine::workstation::Workstation;
 use crate::repository::{Entry, RepositoryName, Slots};
 
@@ -34,7 +34,7 @@ impl Down {
         let entry = find(&name)?;
         let work = Work {
             unmount,
-            ..Work::of(TaskName::Down)
+            ..Work::of(Task::Down)
         };
         let follower = Follower::of(workstation, detach);
         run::start_or_join(&name, &entry, &work, follower, || {

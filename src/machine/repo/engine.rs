@@ -11,7 +11,6 @@
 //! A daemon can be restarted and updated while its containers run (live-restore). To end everything of
 //! a repository, stop all three, in this order: containers, daemons, and what is left in the slice.
 
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,7 +21,7 @@ use serde::Deserialize;
 use super::{children, docker, install, mounts, processes, storage, units};
 use crate::bundle::Failure;
 use crate::layout;
-use crate::machine::{failed, files, systemd};
+use crate::machine::{files, systemd};
 use crate::network::NetworkId;
 use crate::repository::daemon::socket;
 use crate::repository::{Entry, Record, RepositoryName};
@@ -136,8 +135,7 @@ fn install_shared() -> Result<(), Failure> {
     }
     let containerd_config = Path::new(layout::CONTAINERD_CONFIG);
     install::write_file(containerd_config, units::CONTAINERD_CONFIG)?;
-    let own = env::current_exe()
-        .map_err(|error| failed(format!("cannot tell which `renet` this is: {error}")))?;
+    let own = super::own_program()?;
     install::write_program(Path::new(layout::REPOSITORIES_RENET), &own)?;
     let shared = units::SHARED.map(|(unit, text)| {
         let path = Path::new(layout::UNIT_DIR).join(unit);

@@ -3,25 +3,23 @@
 //! another one touch an image while `resize2fs` still runs.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use crate::bundle::{Failure, FailureKind};
 use crate::layout;
-use crate::machine::{failed, failure, files};
+use crate::machine::{failed, failure, files, lock};
 use crate::repository::RepositoryName;
 
 /// How long to wait for the programs of a killed `renet` to end.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The time between two attempts: the kernel can wait for a lock, but not with a deadline.
 const INTERVAL: Duration = Duration::from_millis(50);
-/// The text before the process id of the holder in the lock file.
-const PROCESS: &str = ", process ";
 
 /// The lock of one repository, held until it is dropped.
 #[derive(Debug)]
@@ -55,7 +53,7 @@ impl RepositoryLock {
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(cannot(error)),
             }
-            let holder = read(&mut file);
+            let holder = lock::read(&mut file);
             // The holder was killed; the programs that it ran are about to end.
             if is_alive(&holder) || begin.elapsed() > PATIENCE {
                 return Err(held(name, &holder));
@@ -63,30 +61,14 @@ impl RepositoryLock {
             thread::sleep(INTERVAL);
         }
         fcntl_setfd(&file, FdFlags::empty()).map_err(|error| cannot(error.into()))?;
-        let mut write = || {
-            file.set_len(0)?;
-            file.rewind()?;
-            writeln!(file, "{operation} by {}", holder())
-        };
-        // The text is only for messages: on a full disk, the lock works without it.
-        let _ = write();
+        lock::sign(&mut file, operation);
         Ok(Self { _file: file })
     }
 }
 
-fn read(file: &mut File) -> String {
-    let mut holder = String::new();
-    let _ = file
-        .rewind()
-        .and_then(|()| file.read_to_string(&mut holder));
-    holder.trim().to_owned()
-}
-
 /// Whether the process that is named as the holder still runs. A holder without a name counts as running.
 fn is_alive(holder: &str) -> bool {
-    let number = |rest: &str| rest.split(',').next()?.parse::<u32>().ok();
-    let process = holder.split(PROCESS).nth(1).and_then(number);
-    process.is_none_or(|process| Path::new(&format!("/proc/{process}")).exists())
+    lock::process(holder).is_none_or(|process| Path::new(&format!("/proc/{process}")).exists())
 }
 
 fn held(name: &RepositoryName, holder: &str) -> Failure {
@@ -104,13 +86,6 @@ fn held(name: &RepositoryName, holder: &str) -> Failure {
     ))
 }
 
-fn holder() -> String {
-    // `sudo` names the user that called it; without it, root itself logged in.
-    let user = std::env::var("SUDO_USER").unwrap_or_else(|_| "root".to_owned());
-    let since = humantime::format_rfc3339_seconds(SystemTime::now());
-    format!("{user}{PROCESS}{}, since {since}", std::process::id())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,7 +93,10 @@ mod tests {
     #[test]
     fn a_holder_is_known_by_its_process() {
         for (holder, expected) in [
-            (format!("resize by {}", super::holder()), true),
+            (
+                format!("resize by root, process {}, since 2026", std::process::id()),
+                true,
+            ),
             (
                 "resize by root, process 4294967295, since 2026".to_owned(),
                 false,

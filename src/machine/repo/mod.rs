@@ -41,6 +41,8 @@ mod tool;
 mod units;
 mod up;
 
+use std::env;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -195,12 +197,18 @@ fn is_whole(name: &RepositoryName, entry: &Entry) -> Result<(), Failure> {
     Err(refused(format!("the {what} of repository `{name}` is not complete")).hint(hint))
 }
 
+/// The path of the running `renet`.
+fn own_program() -> Result<PathBuf, Failure> {
+    env::current_exe()
+        .map_err(|error| failed(format!("cannot tell which `renet` this is: {error}")))
+}
+
 impl From<RecordError> for Failure {
     fn from(error: RecordError) -> Self {
         let failure = failed(crate::causes::with_causes(&error));
-        match error {
-            RecordError::Broken { .. } => failure.hint("correct the file; it was left as it is"),
-            RecordError::Io { .. } => failure,
+        Self {
+            hint: error.hint(),
+            ..failure
         }
     }
 }

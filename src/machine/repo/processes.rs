@@ -110,11 +110,8 @@ fn await_end(processes: &[OwnedFd], patience: Duration) -> Result<(), Failure> {
     let deadline = Instant::now() + patience;
     for process in processes {
         let left = deadline.saturating_duration_since(Instant::now());
-        let left = Timespec {
-            tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
-            tv_nsec: left.subsec_nanos().into(),
-        };
-        match poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&left)) {
+        let left = Timespec::try_from(left).ok();
+        match poll(&mut [PollFd::new(process, PollFlags::IN)], left.as_ref()) {
             Ok(_) | Err(Errno::INTR) => {}
             Err(error) => return Err(cannot(error)),
         }

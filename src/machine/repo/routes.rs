@@ -4,7 +4,7 @@
 mod ask;
 mod listing;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::process::Command;
 use std::thread;
@@ -98,16 +98,19 @@ pub(super) fn wait(
             ));
         }
     }
-    let is_ours = |name: &String| answers.iter().any(|it| it.service.container.name == *name);
-    let ours = by_container.into_iter().filter(|(name, _)| is_ours(name));
-    let mut ours: Vec<(String, Own)> = ours.collect();
-    for (name, own) in &mut ours {
-        let answer = answers.iter().find(|it| it.service.container.name == *name);
-        let ports: BTreeSet<u16> = answer.into_iter().flat_map(|it| it.ports.clone()).collect();
-        // A worker has an automatic route too, but nothing that listens behind it.
-        own.routes
-            .retain(|route| !route.is_auto || !route.ports.is_disjoint(&ports));
-    }
+    let ours: Vec<(&Answer, Own)> = by_container
+        .into_iter()
+        .filter_map(|(name, mut own)| {
+            let answer = answers
+                .iter()
+                .find(|it| it.service.container.name == name)?;
+            // A worker has an automatic route too, but nothing that listens behind it.
+            let listens = |port: &u16| answer.ports.contains(port);
+            own.routes
+                .retain(|route| !route.is_auto || route.ports.iter().any(listens));
+            Some((answer, own))
+        })
+        .collect();
     let all = || ours.iter().flat_map(|(_, own)| &own.routes);
     let questions: Vec<(&Question, bool)> = all()
         .filter_map(|route| Some((route.question.as_ref()?, route.is_auto)))
@@ -117,12 +120,10 @@ pub(super) fn wait(
     }
     let mut heard = ask_all(&questions, patience).into_iter();
     let uncertified = uncertified(&questions, heard.as_slice(), &live);
-    for (container, own) in ours {
-        let answer = answers
-            .iter()
-            .find(|it| it.service.container.name == container);
-        let service = answer.map_or(container.as_str(), |it| it.service.name.as_str());
-        let warnings = own.warnings.iter().map(|text| format!("{service}: {text}"));
+    for (answer, own) in ours {
+        let service = &answer.service;
+        let warnings = own.warnings.iter();
+        let warnings = warnings.map(|text| format!("{}: {text}", service.name));
         routes.warnings.extend(warnings);
         let mut of_service = OfService {
             rejections: own.rejections,
@@ -139,6 +140,7 @@ pub(super) fn wait(
             of_service.problem = of_service.problem.or(problem);
             routes.warnings.extend(warning);
         }
+        let container = service.container.name.clone();
         routes.services.insert(container, of_service);
     }
     routes
@@ -397,7 +399,7 @@ fn reason(uncertified: &Uncertified) -> String {
 /// What the route server explains about a container, line by line; nothing if it cannot be asked.
 pub(super) fn explain(container: &str) -> Vec<String> {
     let has_edge = generation::live_number().is_ok_and(|live| live.is_some());
-    let renet = std::env::current_exe().ok().filter(|_| has_edge);
+    let renet = super::own_program().ok().filter(|_| has_edge);
     let Some(renet) = renet else {
         return Vec::new();
     };

@@ -16,7 +16,7 @@ mod unit;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use self::follow::Followed;
 use self::place::{About, Place};
@@ -37,7 +37,7 @@ pub(super) const TIMEOUT_S: u64 = 15;
 pub(super) struct Work {
     /// What to do
     #[arg(long, value_enum)]
-    pub(super) task: TaskName,
+    pub(super) task: Task,
     /// Mount the repository and start its daemon, if necessary
     #[arg(long)]
     pub(super) mount: bool,
@@ -58,27 +58,9 @@ pub(super) struct Work {
     pub(super) timeout: u64,
 }
 
-/// A task as an argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum TaskName {
-    /// Bring the services up
-    Up,
-    /// Take them down
-    Down,
-}
-
-impl From<TaskName> for Task {
-    fn from(name: TaskName) -> Self {
-        match name {
-            TaskName::Up => Self::Up,
-            TaskName::Down => Self::Down,
-        }
-    }
-}
-
 impl Work {
     /// A task without any options.
-    pub(super) fn of(task: TaskName) -> Self {
+    pub(super) fn of(task: Task) -> Self {
         Self {
             task,
             mount: false,
@@ -108,7 +90,7 @@ impl Work {
         } = self;
         let mut words = vec![
             name.to_string(),
-            format!("--task={}", Task::from(*task)),
+            format!("--task={task}"),
             format!("--timeout={timeout}"),
         ];
         for (is_set, word) in [
@@ -128,7 +110,7 @@ impl Work {
     fn about(&self) -> About {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         About {
-            task: self.task.into(),
+            task: self.task,
             prep_only: self.prep_only,
             since: since.map_or(0, |since| since.as_secs()),
         }
@@ -173,8 +155,7 @@ pub(super) fn start_or_join(
         check_joins(name, about, work)?;
     } else {
         // Under the lock, so that it is not deleted or resized meanwhile.
-        let _lock =
-            RepositoryLock::take(name, &format!("the start of `{}`", Task::from(work.task)))?;
+        let _lock = RepositoryLock::take(name, &format!("the start of `{}`", work.task))?;
         check()?;
         place.begin(&work.about())?;
     }
@@ -279,10 +260,8 @@ impl CarryOut {
         let Self { name, work } = self;
         let mut said = Said::default();
         let done = find(&name).and_then(|entry| match work.task {
-            TaskName::Up => {
-                up::carry_out(&name, &entry, &work, &mut said).map(RepositoryAnswer::Up)
-            }
-            TaskName::Down => {
+            Task::Up => up::carry_out(&name, &entry, &work, &mut said).map(RepositoryAnswer::Up),
+            Task::Down => {
                 down::carry_out(&name, &entry, &work, &mut said).map(RepositoryAnswer::Down)
             }
         });

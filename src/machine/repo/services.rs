@@ -1,6 +1,6 @@
 //! The services of a repository: joins its slots with the containers of its daemon.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 
 use super::docker::{self, Container};
@@ -64,6 +64,23 @@ fn joined(
     statuses
 }
 
+/// The names of slots by their addresses.
+pub(super) fn slot_names(id: NetworkId, slots: &Slots) -> BTreeMap<Ipv4Addr, &str> {
+    slots
+        .iter()
+        .filter_map(|(name, slot)| Some((id.address(slot)?, name)))
+        .collect()
+}
+
+/// The service of a container: the slot at its address, which tells replicas apart, else its label.
+pub(super) fn name_of<'a>(
+    container: &'a Container,
+    names: &BTreeMap<Ipv4Addr, &'a str>,
+) -> Option<&'a str> {
+    let slot = container.address().and_then(|at| names.get(&at).copied());
+    slot.or(container.service())
+}
+
 /// The containers of a service with its replicas, or of all services if none is named, each with the
 /// name of its slot. Fails if the daemon does not run, or the service has no container.
 pub(super) fn chosen(
@@ -79,21 +96,14 @@ pub(super) fn chosen(
         );
     }
     let slots = Slots::read(&entry.path(name))?;
-    let names: Vec<(Option<Ipv4Addr>, &str)> = slots
-        .iter()
-        .map(|(name, slot)| (id.address(slot), name))
-        .collect();
+    let names = slot_names(id, &slots);
     let all = docker::containers(id)?
         .into_iter()
         .filter(|it| !it.is_one_off());
     let all: Vec<(String, Container)> = all
         .map(|container| {
-            let address = container.address();
-            let slot = names
-                .iter()
-                .find(|(at, _)| address.is_some() && *at == address);
-            let own = slot.map(|(_, name)| *name).or(container.service());
-            (own.unwrap_or(&container.name).to_owned(), container)
+            let own = name_of(&container, &names).unwrap_or(&container.name);
+            (own.to_owned(), container)
         })
         .collect();
     let Some(service) = service else {

@@ -4,7 +4,6 @@
 //! a service that mounts it may run as any user; other users of the machine cannot get there.
 
 use std::fs;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{image, install, mounts, units};
@@ -213,16 +212,7 @@ fn is_folder(path: &Path) -> bool {
 
 /// Creates a folder that only root can enter; an existing one keeps its mode.
 fn make_private(path: &Path) -> Result<(), Failure> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .map_err(|error| {
-            failed(format!(
-                "cannot make the folder {}: {error}",
-                path.display()
-            ))
-        })
+    files::make_dir_with_mode(path, 0o700)
 }
 
 #[cfg(test)]

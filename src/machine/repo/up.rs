@@ -11,14 +11,14 @@ use clap::Args;
 
 use super::answers::{self, Answer};
 use super::rediaccfile::{self, Called, Found, Rediaccfile, Surroundings};
-use super::run::{self, Follower, Said, TaskName, Work};
+use super::run::{self, Follower, Said, Work};
 use super::{docker, engine, find, routes, storage};
 use crate::bundle::{
-    Failure, FunctionFailure, RepositoryAnswer, ServiceProblem, ServiceReport, UpReport,
+    Failure, FunctionFailure, RepositoryAnswer, ServiceProblem, ServiceReport, Task, UpReport,
 };
 use crate::compose;
+use crate::machine::refused;
 use crate::machine::workstation::Workstation;
-use crate::machine::{failed, refused};
 use crate::repository::daemon;
 use crate::repository::{Entry, Record, RepositoryName, Slots, variables};
 
@@ -64,7 +64,7 @@ impl Up {
             prep_only,
             allows_unsafe,
             timeout,
-            ..Work::of(TaskName::Up)
+            ..Work::of(Task::Up)
         };
         let follower = Follower::of(workstation, detach);
         run::start_or_join(&name, &entry, &work, follower, || {
@@ -97,7 +97,7 @@ pub(super) fn restore(name: &RepositoryName, entry: &Entry) -> Result<(), Failur
     let work = Work {
         mount: true,
         no_prep: true,
-        ..Work::of(TaskName::Up)
+        ..Work::of(Task::Up)
     };
     run::start_or_join(name, entry, &work, Follower::Nobody, || Ok(())).map(drop)
 }
@@ -196,11 +196,7 @@ impl Repository {
     /// Finds the Rediaccfiles of a mounted repository.
     pub(super) fn of(name: &RepositoryName, entry: &Entry) -> Result<Self, Failure> {
         let root = entry.path(name);
-        let renet = std::env::current_exe().map_err(|error| {
-            failed(format!(
-                "cannot find the path of the running `renet`: {error}"
-            ))
-        })?;
+        let renet = super::own_program()?;
         let mut repository = Self {
             found: rediaccfile::find(&root)?,
             surroundings: Surroundings {

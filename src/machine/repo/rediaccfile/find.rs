@@ -6,17 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::bundle::Failure;
+use crate::compose;
 use crate::machine::{failed, refused};
 
 /// The name of the file, in lower case.
 const NAME: &str = "rediaccfile";
-/// The names under which Compose finds its file by itself.
-const COMPOSE_FILES: [&str; 4] = [
-    "compose.yaml",
-    "compose.yml",
-    "docker-compose.yml",
-    "docker-compose.yaml",
-];
 
 /// One Rediaccfile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,13 +61,11 @@ pub(in crate::machine::repo) fn find(root: &Path) -> Result<Found, Failure> {
 
 fn look_at(path: &Path, folder: Option<String>, found: &mut Found) -> Result<(), Failure> {
     let mut files = Vec::new();
-    let mut is_project = false;
     for path in entries(path)? {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if name.to_lowercase() == NAME && path.is_file() {
             files.push(path.clone());
         }
-        is_project |= COMPOSE_FILES.contains(&&*name) && path.is_file();
     }
     files.sort();
     match files.as_slice() {
@@ -91,7 +83,7 @@ fn look_at(path: &Path, folder: Option<String>, found: &mut Found) -> Result<(),
             .hint("remove one of them, or put the functions of both into one"));
         }
     }
-    if is_project {
+    if compose::are_files_in(path) {
         found.projects.push(path.to_owned());
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::place::{CANCELLED_END, Place};
 use crate::bundle::Failure;
-use crate::machine::repo::children;
+use crate::machine::repo::{children, own_program};
 use crate::machine::{failed, systemd};
 use crate::network::NetworkId;
 use crate::repository::RepositoryName;
@@ -27,11 +27,7 @@ pub(super) fn start(
     words: &[String],
     said: &Path,
 ) -> Result<(), Failure> {
-    let renet = std::env::current_exe().map_err(|error| {
-        failed(format!(
-            "cannot find the path of the running `renet`: {error}"
-        ))
-    })?;
+    let renet = own_program()?;
     let mut run = Command::new("systemd-run");
     run.args(["--quiet", "--service-type=exec"])
         .arg(format!("--unit={}", name(id)))
