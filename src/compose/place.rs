@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::refusal::Refusal;
 use crate::layout;
 use crate::network::NetworkId;
-use crate::repository::{Record, RecordError, Registry, RepositoryName};
+use crate::repository::{FileError, Record, Registry, RepositoryName};
 
 /// A repository, and the project folder of the call.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Place {
             for entry in entries.filter(|entry| entry.network_id == id) {
                 entry.allows_unsafe = allows;
             }
-            Ok::<_, RecordError>(())
+            Ok::<_, FileError>(())
         })?;
         Ok(true)
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::causes::with_causes;
-use crate::repository::{RecordError, SlotsError};
+use crate::repository::{FileError, SlotsError};
 
 /// An error with its hint.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl From<RecordError> for Refusal {
-    fn from(error: RecordError) -> Self {
+impl From<FileError> for Refusal {
+    fn from(error: FileError) -> Self {
         Self {
             message: with_causes(&error),
             hint: error.hint(),

@@ -13,8 +13,9 @@ mod slots_file;
 mod slots_text;
 mod variable;
 
+pub use locked_file::FileError;
 pub use name::{InvalidRepositoryName, RepositoryName};
-pub use record::{Record, RecordError};
+pub use record::Record;
 pub use registry::{Entry, Limits, NoFreeId, Phase, Registry};
 pub use slots::{AssignError, Slots};
 pub use slots_file::SlotsError;

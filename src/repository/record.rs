@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Registry, locked_file};
+use super::Registry;
+use super::locked_file::{self, FileError};
 use crate::layout;
 
 /// The version of the format.
@@ -41,13 +42,13 @@ impl Record {
     }
 
     /// Reads it. A missing file means that there are no repositories.
-    pub fn read(&self) -> Result<Registry, RecordError> {
+    pub fn read(&self) -> Result<Registry, FileError> {
         let text = match fs::read_to_string(&self.path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Registry::default()),
             Err(error) => return Err(self.io("read", error)),
         };
-        let broken = |detail: String| RecordError::Broken {
+        let broken = |detail: String| FileError::Broken {
             path: self.path.clone(),
             detail,
         };
@@ -63,7 +64,7 @@ impl Record {
     }
 
     /// Changes it under its lock. If `change` fails, nothing is written.
-    pub fn edit<T, E: From<RecordError>>(
+    pub fn edit<T, E: From<FileError>>(
         &self,
         change: impl FnOnce(&mut Registry) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -77,12 +78,12 @@ impl Record {
         Ok(changed)
     }
 
-    fn lock(&self) -> Result<File, RecordError> {
+    fn lock(&self) -> Result<File, FileError> {
         let path = self.path.with_extension("lock");
         locked_file::lock(&path, 0o755).map_err(|error| self.io("lock", error))
     }
 
-    fn write(&self, registry: Registry) -> Result<(), RecordError> {
+    fn write(&self, registry: Registry) -> Result<(), FileError> {
         let document = Document {
             version: VERSION,
             registry,
@@ -95,46 +96,8 @@ impl Record {
         write().map_err(|error| self.io("write", error))
     }
 
-    fn io(&self, action: &'static str, error: io::Error) -> RecordError {
-        RecordError::Io {
-            action,
-            path: self.path.clone(),
-            error,
-        }
-    }
-}
-
-/// Why the record of a machine's repositories cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum RecordError {
-    /// The file is damaged, or of another version. It is left as it is.
-    #[error("cannot use {path}: {detail}")]
-    Broken {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, with line and column.
-        detail: String,
-    },
-    /// The file system refuses.
-    #[error("cannot {action} {path}")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        error: io::Error,
-    },
-}
-
-impl RecordError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Broken { .. } => Some("correct the file; it was left as it is".to_owned()),
-            Self::Io { .. } => None,
-        }
+    fn io(&self, action: &'static str, error: io::Error) -> FileError {
+        FileError::io(action, &self.path, error)
     }
 }
 
@@ -154,7 +117,7 @@ mod tests {
                 std::thread::spawn(move || {
                     record.edit(|registry| {
                         let id = registry.take_id(&BTreeSet::new());
-                        Ok::<_, RecordError>(id.expect("a free id"))
+                        Ok::<_, FileError>(id.expect("a free id"))
                     })
                 })
             })
@@ -174,8 +137,8 @@ mod tests {
         let path = folder.path().join("repositories.json");
         for text in ["{", "[]", r#"{"version":2}"#] {
             fs::write(&path, text).expect("it is written");
-            let edited = Record::at(&path).edit(|_| Ok::<_, RecordError>(()));
-            assert!(matches!(edited, Err(RecordError::Broken { .. })), "{text}");
+            let edited = Record::at(&path).edit(|_| Ok::<_, FileError>(()));
+            assert!(matches!(edited, Err(FileError::Broken { .. })), "{text}");
             assert_eq!(fs::read_to_string(&path).expect("it is there"), text);
         }
     }

@@ -4,12 +4,12 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::locked_file;
+use super::locked_file::{self, FileError};
 use super::slots::{AssignError, Slots};
 use crate::layout;
 
@@ -26,13 +26,12 @@ impl Slots {
         let text = match read_plain(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(SlotsError::io("read", &path, error)),
+            Err(error) => return Err(FileError::io("read", &path, error).into()),
         };
-        text.parse()
-            .map_err(|error: serde_json::Error| SlotsError::Broken {
-                path,
-                detail: error.to_string(),
-            })
+        text.parse().map_err(|error: serde_json::Error| {
+            let detail = error.to_string();
+            FileError::Broken { path, detail }.into()
+        })
     }
 
     /// Assigns slots, under the lock, to those of these services that have none. Returns all slots.
@@ -45,14 +44,14 @@ impl Slots {
         Ok(slots)
     }
 
-    fn write(&self, root: &Path) -> Result<(), SlotsError> {
+    fn write(&self, root: &Path) -> Result<(), FileError> {
         let path = root.join(layout::SLOTS);
         let mode = match fs::metadata(&path) {
             Ok(metadata) => metadata.permissions().mode() & 0o777,
             Err(_) => 0o644,
         };
         locked_file::replace(&path, self.to_string().as_bytes(), mode)
-            .map_err(|error| SlotsError::io("write", &path, error))
+            .map_err(|error| FileError::io("write", &path, error))
     }
 }
 
@@ -80,54 +79,28 @@ fn read_plain(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-fn lock(root: &Path) -> Result<File, SlotsError> {
+fn lock(root: &Path) -> Result<File, FileError> {
     let path = root.join(layout::REPOSITORY_PRIVATE).join(LOCK);
-    locked_file::lock(&path, 0o700).map_err(|error| SlotsError::io("lock", &path, error))
+    locked_file::lock(&path, 0o700).map_err(|error| FileError::io("lock", &path, error))
 }
 
 /// Why slots cannot be read or assigned.
 #[derive(Debug, thiserror::Error)]
 pub enum SlotsError {
-    /// The file is damaged. It is left as it is.
-    #[error("cannot use {path}: {detail}")]
-    Broken {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, with line and column.
-        detail: String,
-    },
+    /// The file cannot be used.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// There is no slot for a service.
     #[error(transparent)]
     Assign(#[from] AssignError),
-    /// The file system refuses.
-    #[error("cannot {action} {path}")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        error: io::Error,
-    },
 }
 
 impl SlotsError {
-    fn io(action: &'static str, path: &Path, error: io::Error) -> Self {
-        let path = path.to_owned();
-        Self::Io {
-            action,
-            path,
-            error,
-        }
-    }
-
     /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Broken { .. } => Some("correct the file; it was left as it is".to_owned()),
+            Self::File(error) => error.hint(),
             Self::Assign(error) => Some(error.hint()),
-            Self::Io { .. } => None,
         }
     }
 }
@@ -167,7 +140,10 @@ mod tests {
             fs::write(&path, text).expect("it is written");
             let assigned = Slots::assign_in(root.path(), &["a".to_owned()]);
             let error = assigned.expect_err("it is broken");
-            assert!(matches!(error, SlotsError::Broken { .. }), "{error}");
+            assert!(
+                matches!(error, SlotsError::File(FileError::Broken { .. })),
+                "{error}"
+            );
             assert!(error.to_string().contains("line 1 column"), "{error}");
             assert_eq!(fs::read_to_string(&path).expect("it is there"), text);
         }
@@ -179,7 +155,7 @@ mod tests {
         let path = root.path().join(layout::SLOTS);
         let refused = |what: &str| {
             let error = Slots::read(root.path()).expect_err(what);
-            let SlotsError::Io { error, .. } = error else {
+            let SlotsError::File(FileError::Io { error, .. }) = error else {
                 panic!("{what}: {error}");
             };
             assert!(error.to_string().contains("not a regular file"), "{error}");

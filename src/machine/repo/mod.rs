@@ -50,7 +50,7 @@ use clap::{Args, Subcommand};
 use super::workstation::{Workstation, answer, tell};
 use super::{failed, refused};
 use crate::bundle::{Failure, Message, RepositoryAnswer};
-use crate::repository::{Entry, Phase, Record, RecordError, Registry, RepositoryName};
+use crate::repository::{Entry, FileError, Phase, Record, Registry, RepositoryName};
 
 /// `renet repo …`
 #[derive(Debug, Args)]
@@ -203,8 +203,8 @@ fn own_program() -> Result<PathBuf, Failure> {
         .map_err(|error| failed(format!("cannot tell which `renet` this is: {error}")))
 }
 
-impl From<RecordError> for Failure {
-    fn from(error: RecordError) -> Self {
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
         let failure = failed(crate::causes::with_causes(&error));
         Self {
             hint: error.hint(),
